@@ -225,7 +225,8 @@ def random_weights(model: RandomModel) -> dict[str, torch.Tensor]:
     """Random float32 weights, each already rounded to the type in which it is stored.
 
     Linear weights have a standard deviation of 1/sqrt(fan in), which keeps hidden states
-    of order 1; word embeddings have 0.5. Those of the query have twice that, which makes attention uneven.
+    of order 1; those of the query have twice that, which makes attention uneven. Word
+    embeddings have 0.5.
     """
     generator = np.random.default_rng(model.seed)
     weights = {}
