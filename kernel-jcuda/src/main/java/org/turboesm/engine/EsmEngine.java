@@ -1,0 +1,52 @@
+package org.turboesm.engine;
+
+import org.turboesm.esm2.EsmConfig;
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.KvCodec;
+
+/**
+ * One ESM-2 model, resident. Any number of threads may call it; each call runs on the caller's
+ * thread.
+ */
+public interface EsmEngine extends AutoCloseable {
+
+  EsmConfig config();
+
+  EngineCapabilities capabilities();
+
+  /**
+   * The ordinary bidirectional forward pass of every protein of the batch.
+   *
+   * @return the last hidden state, [tokens, hidden]
+   */
+  float[] encode(TokenBatch batch, ForwardObserver observer);
+
+  /**
+   * The language-model head on last hidden states.
+   *
+   * @param hidden [rows, hidden]
+   * @return [rows, vocabulary]
+   */
+  float[] logits(float[] hidden, int rows);
+
+  /** Whether the model has a language-model head. */
+  boolean hasLmHead();
+
+  /**
+   * W_o o + b_o of one layer.
+   *
+   * @param attended [rows, heads, headDim]
+   * @return [rows, hidden]
+   */
+  float[] projectAttention(int layer, float[] attended, int rows);
+
+  /**
+   * Readies the model to run over a packed cache: folds the codec's value transforms into the
+   * weights. The result shares this engine's other weights and must be closed before it.
+   */
+  TurboEngine turbo(KvCodec codec);
+
+  @Override
+  void close();
+}

@@ -1,0 +1,31 @@
+package org.turboesm.engine;
+
+import java.util.List;
+import java.util.Optional;
+import org.turboesm.esm2.EsmWeights;
+
+/** Makes engines of one kind; found by {@link java.util.ServiceLoader}. */
+public interface EsmEngineProvider {
+
+  /** The name on the command line. */
+  String name();
+
+  /** {@code auto} takes the available engine with the largest rank. */
+  int rank();
+
+  /** Why this engine cannot run here and what to do about it, or empty where it can. */
+  Optional<String> unavailable();
+
+  /** What it can run here, best first; empty where it cannot run. */
+  List<Precision> precisions();
+
+  /** What it would run on, for people: instruction set, library, device. */
+  String description();
+
+  /**
+   * Makes a model resident.
+   *
+   * @param precision one of {@link #precisions()}
+   */
+  EsmEngine open(EsmWeights weights, Precision precision);
+}

@@ -1,0 +1,41 @@
+package org.turboesm.engine;
+
+import org.turboesm.attention.AttentionKernels;
+import org.turboesm.esm2.EsmForward;
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.KvCodec;
+
+/** A host engine over a packed cache: the folded forward pass and the codec. */
+final class HostTurboEngine implements TurboEngine {
+  private final EsmForward forward;
+  private final AttentionKernels kernels;
+  private final KvCodec codec;
+
+  HostTurboEngine(EsmForward forward, AttentionKernels kernels, KvCodec codec) {
+    this.forward = forward;
+    this.kernels = kernels;
+    this.codec = codec;
+  }
+
+  @Override
+  public float[] turbo(TokenBatch batch, ForwardObserver observer) {
+    return forward.run(
+        batch, new PackedSelfAttention(kernels, codec, batch.cuSeqlens(), true), observer);
+  }
+
+  @Override
+  public DecodeSession prefill(
+      TokenBatch prefixes, KvPrecision precision, ForwardObserver observer) {
+    SessionCaches caches =
+        precision == KvPrecision.PACKED
+            ? new PackedSessionCaches(kernels, codec, prefixes)
+            : new FullSessionCaches(kernels, forward.config(), prefixes);
+    return new HostDecodeSession(forward, kernels, caches, prefixes, observer);
+  }
+
+  @Override
+  public void close() {
+    forward.close();
+  }
+}

@@ -1,0 +1,31 @@
+package org.turboesm.engine;
+
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+
+/**
+ * A model that runs over a packed KV cache. Observers see values and attention outputs in the
+ * codec's transformed coordinates, queries and keys as they are.
+ */
+public interface TurboEngine extends AutoCloseable {
+
+  /**
+   * The bidirectional pass in which every layer's attention reads keys and values back from a
+   * packed cache, every token of them quantized.
+   *
+   * @return the last hidden state, [tokens, hidden]
+   */
+  float[] turbo(TokenBatch batch, ForwardObserver observer);
+
+  /**
+   * Prefills a cache for each sequence: the prefixes run bidirectionally among themselves with
+   * full-precision attention, and their keys and values are cached and stay as they are.
+   *
+   * @param prefixes the first tokens of each protein; maskedFractions are those of the whole
+   *     proteins
+   */
+  DecodeSession prefill(TokenBatch prefixes, KvPrecision precision, ForwardObserver observer);
+
+  @Override
+  void close();
+}

@@ -1,0 +1,232 @@
+package org.turboesm.esm2;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import org.turboesm.TurboEsmException;
+
+/**
+ * ESM-2's forward pass, read top to bottom (Lin et al. 2023; the reference is Hugging Face's {@code
+ * EsmModel}). One pass serves every way to run a protein: what differs is the {@link
+ * SelfAttention}. The weights are resident and shared; any number of threads may run it.
+ */
+public final class EsmForward implements AutoCloseable {
+  /** Token dropout's share of masked tokens in training: 15%, of which 80% became {@code <mask>}. */
+  private static final float TRAINED_MASK_FRACTION = 0.15f * 0.8f;
+
+  private final EsmConfig config;
+  private final EsmOperators operators;
+  private final float[] wordEmbeddings;
+  private final List<Layer> layers;
+  private final LayerNormWeights finalNorm;
+  private final Optional<LmHead> lmHead;
+  private final RotaryEmbedding rotary;
+  private final List<Linear> owned = new ArrayList<>();
+
+  private record Layer(
+      LayerNormWeights attentionNorm,
+      Linear query,
+      Linear key,
+      Linear value,
+      Linear attentionOutput,
+      LayerNormWeights feedForwardNorm,
+      Linear intermediate,
+      Linear output) {}
+
+  private record LmHead(Linear dense, LayerNormWeights norm, Linear decoder) {}
+
+  /** W_v with W_o of one layer, which a codec's value transform replaces together. */
+  public record ValueProjections(LinearWeights value, LinearWeights attentionOutput) {}
+
+  /** Makes the weights resident, one layer after the other. */
+  public EsmForward(EsmWeights weights, EsmOperators operators) {
+    this.config = weights.config();
+    this.operators = operators;
+    this.wordEmbeddings = weights.wordEmbeddings();
+    this.layers = new ArrayList<>(config.layers());
+    this.finalNorm = weights.finalNorm();
+    this.rotary = new RotaryEmbedding(config.headDim(), config.ropeTheta());
+    for (int i = 0; i < config.layers(); i++) {
+      LayerWeights layer = weights.layer(i);
+      layers.add(
+          new Layer(
+              layer.attentionNorm(),
+              own(layer.query(), Linear.Epilogue.NONE),
+              own(layer.key(), Linear.Epilogue.NONE),
+              own(layer.value(), Linear.Epilogue.NONE),
+              own(layer.attentionOutput(), Linear.Epilogue.ADD),
+              layer.feedForwardNorm(),
+              own(layer.intermediate(), Linear.Epilogue.GELU),
+              own(layer.output(), Linear.Epilogue.ADD)));
+    }
+    this.lmHead =
+        weights
+            .lmHead()
+            .map(
+                head ->
+                    new LmHead(
+                        own(head.dense(), Linear.Epilogue.GELU),
+                        head.norm(),
+                        own(head.decoder(), Linear.Epilogue.NONE)));
+  }
+
+  /** Shares all of {@code base} but the value and output projections, which it owns. */
+  private EsmForward(
+      EsmForward base,
+      EsmWeights weights,
+      BiFunction<Integer, ValueProjections, ValueProjections> fold) {
+    this.config = base.config;
+    this.operators = base.operators;
+    this.wordEmbeddings = base.wordEmbeddings;
+    this.layers = new ArrayList<>(config.layers());
+    this.finalNorm = base.finalNorm;
+    this.lmHead = base.lmHead;
+    this.rotary = base.rotary;
+    for (int i = 0; i < config.layers(); i++) {
+      ValueProjections folded =
+          fold.apply(i, new ValueProjections(weights.value(i), weights.attentionOutput(i)));
+      Layer layer = base.layers.get(i);
+      layers.add(
+          new Layer(
+              layer.attentionNorm,
+              layer.query,
+              layer.key,
+              own(folded.value(), Linear.Epilogue.NONE),
+              own(folded.attentionOutput(), Linear.Epilogue.ADD),
+              layer.feedForwardNorm,
+              layer.intermediate,
+              layer.output));
+    }
+  }
+
+  /**
+   * The same pass with other value and output projections: how a codec's value transform is folded
+   * in at no cost a token. The result shares the rest and must be closed before this one.
+   *
+   * @param fold from a layer's index and its projections to the folded ones
+   */
+  public EsmForward withValueProjections(
+      EsmWeights weights, BiFunction<Integer, ValueProjections, ValueProjections> fold) {
+    return new EsmForward(this, weights, fold);
+  }
+
+  public EsmConfig config() {
+    return config;
+  }
+
+  /**
+   * Runs the encoder.
+   *
+   * @return the last hidden state, [tokens, hidden]
+   */
+  public float[] run(TokenBatch batch, SelfAttention attention, ForwardObserver observer) {
+    int tokens = batch.size();
+    int wide = tokens * config.hiddenSize();
+    float[] normed = new float[wide];
+    float[] queries = new float[wide];
+    float[] keys = new float[wide];
+    float[] values = new float[wide];
+    float[] attended = new float[wide];
+    float[] intermediate = new float[tokens * config.intermediateSize()];
+    float queryScale = (float) (1 / Math.sqrt(config.headDim()));
+
+    float[] x = embed(batch);
+    observer.hiddenState(0, x);
+    for (int i = 0; i < layers.size(); i++) {
+      Layer layer = layers.get(i);
+      operators.layerNorm(x, tokens, layer.attentionNorm, config.layerNormEps(), normed);
+      layer.query.apply(normed, tokens, queries);
+      layer.key.apply(normed, tokens, keys);
+      layer.value.apply(normed, tokens, values);
+      rotary.apply(queries, batch, config.heads(), queryScale);
+      rotary.apply(keys, batch, config.heads(), 1f);
+      attention.attend(i, queries, keys, values, attended);
+      observer.attention(i, queries, keys, values, attended);
+      layer.attentionOutput.apply(attended, tokens, x);
+
+      operators.layerNorm(x, tokens, layer.feedForwardNorm, config.layerNormEps(), normed);
+      layer.intermediate.apply(normed, tokens, intermediate);
+      layer.output.apply(intermediate, tokens, x);
+      if (i + 1 < layers.size()) {
+        observer.hiddenState(i + 1, x);
+      }
+    }
+    operators.layerNorm(x, tokens, finalNorm, config.layerNormEps(), x);
+    observer.hiddenState(layers.size(), x);
+    return x;
+  }
+
+  /**
+   * The language-model head.
+   *
+   * @param hidden [rows, hidden], last hidden states
+   * @return [rows, vocabulary]
+   * @throws TurboEsmException if the model folder holds no {@code lm_head} tensors
+   */
+  public float[] logits(float[] hidden, int rows) {
+    LmHead head =
+        lmHead.orElseThrow(
+            () ->
+                new TurboEsmException(
+                    "the model has no lm_head tensors, so it gives no logits; use the"
+                        + " EsmForMaskedLM form of its weights"));
+    float[] dense = new float[rows * config.hiddenSize()];
+    head.dense.apply(hidden, rows, dense);
+    operators.layerNorm(dense, rows, head.norm, config.layerNormEps(), dense);
+    float[] logits = new float[rows * config.vocabularySize()];
+    head.decoder.apply(dense, rows, logits);
+    return logits;
+  }
+
+  /**
+   * W_o o + b_o of one layer.
+   *
+   * @param attended [rows, heads, headDim]
+   * @return [rows, hidden]
+   */
+  public float[] projectAttention(int layer, float[] attended, int rows) {
+    float[] projected = new float[rows * config.hiddenSize()];
+    layers.get(layer).attentionOutput.apply(attended, rows, projected);
+    return projected;
+  }
+
+  /** Whether {@link #logits} can be had. */
+  public boolean hasLmHead() {
+    return lmHead.isPresent();
+  }
+
+  private float[] embed(TokenBatch batch) {
+    int hidden = config.hiddenSize();
+    float[] x = new float[batch.size() * hidden];
+    for (int s = 0; s < batch.sequences(); s++) {
+      float scale = embeddingScale(batch.maskedFractions()[s]);
+      for (int t = batch.cuSeqlens()[s]; t < batch.cuSeqlens()[s + 1]; t++) {
+        int token = batch.tokens()[t];
+        if (token == EsmTokenizer.MASK && config.tokenDropout()) {
+          continue;
+        }
+        for (int c = 0; c < hidden; c++) {
+          x[t * hidden + c] = wordEmbeddings[token * hidden + c] * scale;
+        }
+      }
+    }
+    return x;
+  }
+
+  private float embeddingScale(float maskedFraction) {
+    return config.tokenDropout() ? (1 - TRAINED_MASK_FRACTION) / (1 - maskedFraction) : 1f;
+  }
+
+  private Linear own(LinearWeights weights, Linear.Epilogue epilogue) {
+    Linear linear = operators.linear(weights, epilogue);
+    owned.add(linear);
+    return linear;
+  }
+
+  @Override
+  public void close() {
+    owned.forEach(Linear::close);
+    owned.clear();
+  }
+}

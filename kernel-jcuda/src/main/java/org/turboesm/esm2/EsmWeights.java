@@ -1,0 +1,299 @@
+package org.turboesm.esm2;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import org.turboesm.TurboEsmException;
+
+/**
+ * A Hugging Face ESM-2 folder: {@code config.json} with {@code model.safetensors}, or with {@code
+ * model.safetensors.index.json} and its shards. Tensors are read one layer at a time, so that a
+ * model larger than the heap can be converted piece by piece.
+ */
+public final class EsmWeights implements AutoCloseable {
+  private static final String SINGLE_FILE = "model.safetensors";
+  private static final String INDEX_FILE = "model.safetensors.index.json";
+
+  private final Path folder;
+  private final EsmConfig config;
+  private final List<SafetensorsFile> files;
+  private final Map<String, SafetensorsFile> fileOfTensor;
+  private final String prefix;
+  private volatile String hash;
+
+  private EsmWeights(Path folder, EsmConfig config, List<SafetensorsFile> files) {
+    this.folder = folder;
+    this.config = config;
+    this.files = files;
+    this.fileOfTensor = new TreeMap<>();
+    for (SafetensorsFile file : files) {
+      for (String name : file.tensors().keySet()) {
+        fileOfTensor.put(name, file);
+      }
+    }
+    this.prefix = fileOfTensor.containsKey("embeddings.word_embeddings.weight") ? "" : "esm.";
+  }
+
+  /**
+   * Opens a model folder and checks that every tensor of the encoder is there in its shape.
+   *
+   * @throws TurboEsmException naming the file, the tensor, what was expected and what was found
+   */
+  public static EsmWeights open(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new TurboEsmException(
+          folder + ": no such folder; a model is a folder with config.json and " + SINGLE_FILE);
+    }
+    EsmConfig config = EsmConfig.read(folder.resolve("config.json"));
+    List<SafetensorsFile> files = new ArrayList<>();
+    try {
+      for (String name : fileNames(folder)) {
+        files.add(SafetensorsFile.open(folder.resolve(name)));
+      }
+      EsmWeights weights = new EsmWeights(folder, config, files);
+      weights.checkShapes();
+      return weights;
+    } catch (RuntimeException e) {
+      files.forEach(SafetensorsFile::close);
+      throw e;
+    }
+  }
+
+  public EsmConfig config() {
+    return config;
+  }
+
+  public Path folder() {
+    return folder;
+  }
+
+  /** [vocabulary, hidden]. */
+  public float[] wordEmbeddings() {
+    return floats(
+        prefix + "embeddings.word_embeddings.weight",
+        config.vocabularySize(),
+        config.hiddenSize());
+  }
+
+  /** One transformer layer, read and widened anew at each call. */
+  public LayerWeights layer(int layer) {
+    String name = prefix + "encoder.layer." + layer + ".";
+    int hidden = config.hiddenSize();
+    int intermediate = config.intermediateSize();
+    return new LayerWeights(
+        layerNorm(name + "attention.LayerNorm"),
+        linear(name + "attention.self.query", hidden, hidden),
+        linear(name + "attention.self.key", hidden, hidden),
+        value(layer),
+        attentionOutput(layer),
+        layerNorm(name + "LayerNorm"),
+        linear(name + "intermediate.dense", hidden, intermediate),
+        linear(name + "output.dense", intermediate, hidden));
+  }
+
+  /** W_v and b_v of one layer alone. */
+  public LinearWeights value(int layer) {
+    return linear(
+        prefix + "encoder.layer." + layer + ".attention.self.value",
+        config.hiddenSize(),
+        config.hiddenSize());
+  }
+
+  /** W_o and b_o of one layer alone. */
+  public LinearWeights attentionOutput(int layer) {
+    return linear(
+        prefix + "encoder.layer." + layer + ".attention.output.dense",
+        config.hiddenSize(),
+        config.hiddenSize());
+  }
+
+  /** The LayerNorm after the last layer. */
+  public LayerNormWeights finalNorm() {
+    return layerNorm(prefix + "encoder.emb_layer_norm_after");
+  }
+
+  /** The language-model head, or empty where the folder holds the bare encoder. */
+  public Optional<LmHeadWeights> lmHead() {
+    if (!fileOfTensor.containsKey("lm_head.dense.weight")) {
+      return Optional.empty();
+    }
+    int hidden = config.hiddenSize();
+    float[] decoder =
+        config.tiedWordEmbeddings()
+            ? wordEmbeddings()
+            : floats("lm_head.decoder.weight", config.vocabularySize(), hidden);
+    return Optional.of(
+        new LmHeadWeights(
+            linear("lm_head.dense", hidden, hidden),
+            layerNorm("lm_head.layer_norm"),
+            new LinearWeights(
+                hidden,
+                config.vocabularySize(),
+                decoder,
+                floats("lm_head.bias", config.vocabularySize()))));
+  }
+
+  /**
+   * SHA-256, in hex, over names, types, shapes and bytes of all tensors in the order of their
+   * names: the same weights hash alike in one file or in shards. Reads the whole model once.
+   */
+  public String hash() {
+    String value = hash;
+    if (value == null) {
+      value = computeHash();
+      hash = value;
+    }
+    return value;
+  }
+
+  private String computeHash() {
+    MessageDigest digest;
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+    fileOfTensor.forEach(
+        (name, file) -> {
+          SafetensorsFile.Tensor tensor = file.tensors().get(name);
+          String header = name + ' ' + tensor.type() + ' ' + Arrays.toString(tensor.shape()) + '\n';
+          digest.update(header.getBytes(StandardCharsets.UTF_8));
+          ByteBuffer bytes = file.bytes(tensor);
+          digest.update(bytes);
+        });
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static Set<String> fileNames(Path folder) {
+    Path index = folder.resolve(INDEX_FILE);
+    if (Files.isRegularFile(folder.resolve(SINGLE_FILE))) {
+      return Set.of(SINGLE_FILE);
+    }
+    if (!Files.isRegularFile(index)) {
+      throw new TurboEsmException(
+          folder
+              + ": neither "
+              + SINGLE_FILE
+              + " nor "
+              + INDEX_FILE
+              + " is there; other formats (pytorch_model.bin) must be converted to safetensors");
+    }
+    try {
+      JsonNode map = new ObjectMapper().readTree(index.toFile()).path("weight_map");
+      Set<String> names = new LinkedHashSet<>();
+      map.elements().forEachRemaining(file -> names.add(file.asText()));
+      if (names.isEmpty()) {
+        throw new TurboEsmException(index + ": weight_map is missing or empty");
+      }
+      for (String name : names) {
+        if (!Files.isRegularFile(folder.resolve(name))) {
+          throw new TurboEsmException(
+              folder.resolve(name) + ": no such file, but " + INDEX_FILE + " names this shard");
+        }
+      }
+      return names;
+    } catch (IOException e) {
+      throw new TurboEsmException(index + ": not readable as JSON: " + e.getMessage(), e);
+    }
+  }
+
+  private void checkShapes() {
+    int hidden = config.hiddenSize();
+    int intermediate = config.intermediateSize();
+    requireShape(
+        prefix + "embeddings.word_embeddings.weight", config.vocabularySize(), hidden);
+    for (int i = 0; i < config.layers(); i++) {
+      String name = prefix + "encoder.layer." + i + ".";
+      requireLayerNorm(name + "attention.LayerNorm");
+      for (String projection : List.of("query", "key", "value")) {
+        requireLinear(name + "attention.self." + projection, hidden, hidden);
+      }
+      requireLinear(name + "attention.output.dense", hidden, hidden);
+      requireLayerNorm(name + "LayerNorm");
+      requireLinear(name + "intermediate.dense", hidden, intermediate);
+      requireLinear(name + "output.dense", intermediate, hidden);
+    }
+    requireLayerNorm(prefix + "encoder.emb_layer_norm_after");
+  }
+
+  private void requireLinear(String name, int inputs, int outputs) {
+    requireShape(name + ".weight", outputs, inputs);
+    requireShape(name + ".bias", outputs);
+  }
+
+  private void requireLayerNorm(String name) {
+    requireShape(layerNormTensor(name, "weight", "gamma"), config.hiddenSize());
+    requireShape(layerNormTensor(name, "bias", "beta"), config.hiddenSize());
+  }
+
+  private LinearWeights linear(String name, int inputs, int outputs) {
+    return new LinearWeights(
+        inputs,
+        outputs,
+        floats(name + ".weight", outputs, inputs),
+        floats(name + ".bias", outputs));
+  }
+
+  private LayerNormWeights layerNorm(String name) {
+    return new LayerNormWeights(
+        floats(layerNormTensor(name, "weight", "gamma"), config.hiddenSize()),
+        floats(layerNormTensor(name, "bias", "beta"), config.hiddenSize()));
+  }
+
+  /** Newer writers call a LayerNorm's weight and bias gamma and beta. */
+  private String layerNormTensor(String name, String classic, String newer) {
+    String newerName = name + "." + newer;
+    return fileOfTensor.containsKey(newerName) ? newerName : name + "." + classic;
+  }
+
+  private float[] floats(String name, long... shape) {
+    return requireShape(name, shape).floats(name);
+  }
+
+  private SafetensorsFile requireShape(String name, long... shape) {
+    SafetensorsFile file = fileOfTensor.get(name);
+    if (file == null) {
+      throw new TurboEsmException(
+          folder
+              + ": tensor "
+              + name
+              + " of shape "
+              + Arrays.toString(shape)
+              + " is missing from "
+              + files.stream().map(f -> f.path().getFileName().toString()).toList());
+    }
+    long[] found = file.tensors().get(name).shape();
+    if (!Arrays.equals(found, shape)) {
+      throw new TurboEsmException(
+          file.path()
+              + ": tensor "
+              + name
+              + " has shape "
+              + Arrays.toString(found)
+              + ", expected "
+              + Arrays.toString(shape)
+              + " from config.json");
+    }
+    return file;
+  }
+
+  @Override
+  public void close() {
+    files.forEach(SafetensorsFile::close);
+  }
+}

@@ -1,0 +1,25 @@
+package org.turboesm.esm2;
+
+/**
+ * Sees the inside of a forward pass. Arrays are the pass's own and change after the call: copy what
+ * is to be kept, write to none.
+ */
+public interface ForwardObserver {
+
+  /** Sees nothing. */
+  ForwardObserver NONE = new ForwardObserver() {};
+
+  /**
+   * A hidden state: index 0 is the embedding, index {@code layers} the state after the last
+   * LayerNorm.
+   *
+   * @param hidden [tokens, hidden]
+   */
+  default void hiddenState(int index, float[] hidden) {}
+
+  /**
+   * The attention of one layer, before its output projection; shapes as in {@link SelfAttention}.
+   */
+  default void attention(
+      int layer, float[] queries, float[] keys, float[] values, float[] output) {}
+}

@@ -1,0 +1,86 @@
+package org.turboesm.esm2;
+
+/**
+ * Rotary position embedding (Su et al. 2021, RoFormer), in the rotate-half form: channel i is
+ * rotated with channel i + headDim/2 by position * base^(-2i/headDim).
+ *
+ * <p>Angles are rounded to float where Hugging Face rounds them (the inverse frequency, and its
+ * product with the position): at position 3000 the rounding of an angle is 1e-4, and only the same
+ * rounding gives the same state.
+ */
+final class RotaryEmbedding {
+  private final int headDim;
+  private final float[] inverseFrequency;
+  private volatile Table table = new Table(0, new float[0], new float[0]);
+
+  /** Cosines and sines, [positions, headDim / 2]. */
+  private record Table(int positions, float[] cosines, float[] sines) {}
+
+  RotaryEmbedding(int headDim, float base) {
+    this.headDim = headDim;
+    this.inverseFrequency = new float[headDim / 2];
+    for (int i = 0; i < headDim / 2; i++) {
+      float exponent = 2f * i / headDim;
+      inverseFrequency[i] = 1f / (float) Math.pow(base, exponent);
+    }
+  }
+
+  /**
+   * Scales and rotates the heads of every token, in place.
+   *
+   * @param x [tokens, heads, headDim]
+   */
+  void apply(float[] x, TokenBatch batch, int heads, float scale) {
+    Table angles = tableFor(batch);
+    int half = headDim / 2;
+    for (int s = 0; s < batch.sequences(); s++) {
+      int start = batch.cuSeqlens()[s];
+      for (int t = start; t < batch.cuSeqlens()[s + 1]; t++) {
+        int angle = (batch.firstPositions()[s] + t - start) * half;
+        for (int h = 0; h < heads; h++) {
+          int offset = (t * heads + h) * headDim;
+          rotate(x, offset, half, angles.cosines, angles.sines, angle, scale);
+        }
+      }
+    }
+  }
+
+  private static void rotate(
+      float[] x, int offset, int half, float[] cosines, float[] sines, int angle, float scale) {
+    for (int i = 0; i < half; i++) {
+      float a = x[offset + i] * scale;
+      float b = x[offset + half + i] * scale;
+      float cosine = cosines[angle + i];
+      float sine = sines[angle + i];
+      x[offset + i] = a * cosine - b * sine;
+      x[offset + half + i] = b * cosine + a * sine;
+    }
+  }
+
+  private Table tableFor(TokenBatch batch) {
+    int positions = 0;
+    for (int s = 0; s < batch.sequences(); s++) {
+      positions = Math.max(positions, batch.firstPositions()[s] + batch.length(s));
+    }
+    Table current = table;
+    if (current.positions < positions) {
+      current = tableOf(Math.max(positions, 2 * current.positions));
+      table = current;
+    }
+    return current;
+  }
+
+  private Table tableOf(int positions) {
+    int half = headDim / 2;
+    float[] cosines = new float[positions * half];
+    float[] sines = new float[positions * half];
+    for (int p = 0; p < positions; p++) {
+      for (int i = 0; i < half; i++) {
+        float angle = p * inverseFrequency[i];
+        cosines[p * half + i] = (float) Math.cos(angle);
+        sines[p * half + i] = (float) Math.sin(angle);
+      }
+    }
+    return new Table(positions, cosines, sines);
+  }
+}

@@ -1,0 +1,259 @@
+package org.turboesm.esm2;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+import org.turboesm.TurboEsmException;
+
+/**
+ * One memory-mapped safetensors file: eight bytes of header length (little-endian), a JSON header
+ * of name, type, shape and byte range a tensor, then the bytes. Only the header is read when the
+ * file is opened; a tensor is mapped when it is asked for, so that files of any size open.
+ */
+public final class SafetensorsFile implements AutoCloseable {
+  private static final int LENGTH_BYTES = 8;
+  private static final long MAX_HEADER_BYTES = 100_000_000;
+
+  /**
+   * Where one tensor lies.
+   *
+   * @param type the name of the stored format, as the header spells it
+   * @param begin first byte, counted from the file's start
+   * @param end the byte after the last
+   */
+  public record Tensor(String name, String type, long[] shape, long begin, long end) {
+    /** The number of values. */
+    public long elements() {
+      return Arrays.stream(shape).reduce(1, Math::multiplyExact);
+    }
+  }
+
+  private final Path path;
+  private final FileChannel channel;
+  private final Map<String, Tensor> tensors;
+
+  private SafetensorsFile(Path path, FileChannel channel, Map<String, Tensor> tensors) {
+    this.path = path;
+    this.channel = channel;
+    this.tensors = tensors;
+  }
+
+  /**
+   * Opens a file and checks its header against its size.
+   *
+   * @throws TurboEsmException if the file is missing, truncated, or not safetensors
+   */
+  public static SafetensorsFile open(Path path) {
+    FileChannel channel = null;
+    try {
+      channel = FileChannel.open(path, StandardOpenOption.READ);
+      return new SafetensorsFile(path, channel, readHeader(path, channel));
+    } catch (IOException e) {
+      closeQuietly(channel, e);
+      throw new TurboEsmException(path + ": cannot be read: " + e, e);
+    } catch (RuntimeException e) {
+      closeQuietly(channel, e);
+      throw e;
+    }
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  /** All tensors by name, in the order of their names. */
+  public Map<String, Tensor> tensors() {
+    return tensors;
+  }
+
+  /**
+   * Reads a floating-point tensor, widened to float.
+   *
+   * @throws TurboEsmException if it is not there, or not F32, F16 or BF16
+   */
+  public float[] floats(String name) {
+    Tensor tensor = require(name);
+    TensorType type = floatType(tensor);
+    float[] values = new float[Math.toIntExact(tensor.elements())];
+    type.read(bytes(tensor), values);
+    return values;
+  }
+
+  /**
+   * Reads an I32 tensor.
+   *
+   * @throws TurboEsmException if it is not there, or of another type
+   */
+  public int[] ints(String name) {
+    Tensor tensor = require(name);
+    if (!tensor.type().equals("I32")) {
+      throw wrongType(tensor, "I32");
+    }
+    int[] values = new int[Math.toIntExact(tensor.elements())];
+    bytes(tensor).asIntBuffer().get(values);
+    return values;
+  }
+
+  /** The tensor's stored bytes, mapped, little-endian. */
+  ByteBuffer bytes(Tensor tensor) {
+    try {
+      return channel
+          .map(FileChannel.MapMode.READ_ONLY, tensor.begin(), tensor.end() - tensor.begin())
+          .order(ByteOrder.LITTLE_ENDIAN);
+    } catch (IOException e) {
+      throw new TurboEsmException(
+          path + ": tensor " + tensor.name() + " cannot be mapped: " + e.getMessage(), e);
+    }
+  }
+
+  private Tensor require(String name) {
+    Tensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new TurboEsmException(path + ": tensor " + name + " is missing");
+    }
+    return tensor;
+  }
+
+  private TensorType floatType(Tensor tensor) {
+    for (TensorType type : TensorType.values()) {
+      if (type.name().equals(tensor.type())) {
+        return type;
+      }
+    }
+    throw wrongType(tensor, "F32, F16 or BF16");
+  }
+
+  private TurboEsmException wrongType(Tensor tensor, String expected) {
+    return new TurboEsmException(
+        path + ": tensor " + tensor.name() + " is " + tensor.type() + ", expected " + expected);
+  }
+
+  private static Map<String, Tensor> readHeader(Path path, FileChannel channel)
+      throws IOException {
+    long fileSize = channel.size();
+    if (fileSize < LENGTH_BYTES) {
+      throw new TurboEsmException(
+          path + ": " + fileSize + " bytes are too few for a safetensors file; it is truncated");
+    }
+    long headerBytes = read(channel, 0, LENGTH_BYTES).getLong(0);
+    if (headerBytes <= 0 || headerBytes > MAX_HEADER_BYTES) {
+      throw new TurboEsmException(
+          path + ": not a safetensors file (its header would be " + headerBytes + " bytes long)");
+    }
+    long dataStart = LENGTH_BYTES + headerBytes;
+    if (dataStart > fileSize) {
+      throw new TurboEsmException(
+          path
+              + ": truncated in its header: "
+              + dataStart
+              + " bytes expected, "
+              + fileSize
+              + " found; fetch the file again");
+    }
+    byte[] header = read(channel, LENGTH_BYTES, (int) headerBytes).array();
+    JsonNode json;
+    try {
+      json = new ObjectMapper().readTree(new String(header, StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new TurboEsmException(path + ": the safetensors header is not JSON", e);
+    }
+    Map<String, Tensor> tensors = new TreeMap<>();
+    json.fields()
+        .forEachRemaining(
+            field -> {
+              if (!field.getKey().equals("__metadata__")) {
+                Tensor tensor = tensor(path, field.getKey(), field.getValue(), dataStart);
+                if (tensor.end() > fileSize) {
+                  throw new TurboEsmException(
+                      path
+                          + ": truncated: tensor "
+                          + tensor.name()
+                          + " ends at byte "
+                          + tensor.end()
+                          + ", the file at "
+                          + fileSize
+                          + "; fetch the file again");
+                }
+                tensors.put(tensor.name(), tensor);
+              }
+            });
+    return Collections.unmodifiableMap(tensors);
+  }
+
+  private static Tensor tensor(Path path, String name, JsonNode json, long dataStart) {
+    JsonNode shapeNode = json.path("shape");
+    JsonNode offsets = json.path("data_offsets");
+    if (!json.path("dtype").isTextual() || !shapeNode.isArray() || offsets.size() != 2) {
+      throw new TurboEsmException(
+          path + ": tensor " + name + " lacks dtype, shape or data_offsets in the header");
+    }
+    long[] shape = new long[shapeNode.size()];
+    for (int i = 0; i < shape.length; i++) {
+      shape[i] = shapeNode.get(i).asLong();
+    }
+    String type = json.get("dtype").asText();
+    long begin = offsets.get(0).asLong();
+    long end = offsets.get(1).asLong();
+    Tensor tensor = new Tensor(name, type, shape, dataStart + begin, dataStart + end);
+    for (TensorType known : TensorType.values()) {
+      if (known.name().equals(type) && end - begin != tensor.elements() * known.bytes()) {
+        throw new TurboEsmException(
+            path
+                + ": tensor "
+                + name
+                + " of type "
+                + type
+                + " and shape "
+                + Arrays.toString(shape)
+                + " needs "
+                + tensor.elements() * known.bytes()
+                + " bytes, the header gives it "
+                + (end - begin));
+      }
+    }
+    if (begin < 0 || end < begin) {
+      throw new TurboEsmException(path + ": tensor " + name + " has invalid data_offsets");
+    }
+    return tensor;
+  }
+
+  private static ByteBuffer read(FileChannel channel, long position, int size)
+      throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    while (buffer.hasRemaining()) {
+      if (channel.read(buffer, position + buffer.position()) < 0) {
+        throw new IOException("the file ended early");
+      }
+    }
+    return buffer;
+  }
+
+  private static void closeQuietly(FileChannel channel, Exception cause) {
+    if (channel != null) {
+      try {
+        channel.close();
+      } catch (IOException e) {
+        cause.addSuppressed(e);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw new TurboEsmException(path + ": cannot be closed: " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,46 @@
+package org.turboesm.kv;
+
+import java.io.Serializable;
+
+/**
+ * How one head's keys and values are quantized. With invertible A and B and any means, attention
+ * is unchanged but for the rounding to codes:
+ *
+ * <ul>
+ *   <li>keys k become A (k - keyMean) and queries q become A^-T q: every logit of a query shifts by
+ *       the same q . keyMean, which softmax does not see;
+ *   <li>values v become B (v - valueMean), and attention outputs o become B^-1 o + valueMean, since
+ *       softmax weights sum to one.
+ * </ul>
+ *
+ * @param key k to A (k - keyMean)
+ * @param query q to A^-T q
+ * @param value v to B (v - valueMean)
+ * @param output o to B^-1 o + valueMean
+ * @param keyCodebook tables of the transformed keys
+ * @param valueCodebook tables of the transformed values
+ */
+public record HeadCodec(
+    AffineMap key,
+    AffineMap query,
+    AffineMap value,
+    AffineMap output,
+    Codebook keyCodebook,
+    Codebook valueCodebook)
+    implements Serializable {
+
+  public int headDim() {
+    return key.size();
+  }
+
+  /** The packed format of this head. */
+  public PackedKvLayout layout() {
+    return new PackedKvLayout(keyCodebook.bits(), valueCodebook.bits());
+  }
+
+  /** Bytes of tables and transforms in float; the value's two maps fold into the weights. */
+  public long tableBytes() {
+    long maps = 2L * (headDim() + 1) * headDim() * Float.BYTES;
+    return maps + keyCodebook.bytes() + valueCodebook.bytes();
+  }
+}
