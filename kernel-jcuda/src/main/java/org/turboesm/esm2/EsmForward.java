@@ -46,7 +46,7 @@ public final class EsmForward implements AutoCloseable {
     this.wordEmbeddings = weights.wordEmbeddings();
     this.layers = new ArrayList<>(config.layers());
     this.finalNorm = weights.finalNorm();
-    this.rotary = new RotaryEmbedding(config.headDim(), config.ropeTheta());
+    this.rotary = new RotaryEmbedding(weights.inverseFrequency());
     for (int i = 0; i < config.layers(); i++) {
       LayerWeights layer = weights.layer(i);
       layers.add(

@@ -122,6 +122,21 @@ public final class EsmWeights implements AutoCloseable {
         config.hiddenSize());
   }
 
+  /**
+   * Rotary frequencies, [headDim / 2]: those the file stores, as Hugging Face uses them, or where it
+   * stores none those of {@code rope_theta}. Some writers store them once, under a literal '*'.
+   */
+  public float[] inverseFrequency() {
+    for (String layer : List.of("0", "*")) {
+      String name =
+          prefix + "encoder.layer." + layer + ".attention.self.rotary_embeddings.inv_freq";
+      if (fileOfTensor.containsKey(name)) {
+        return floats(name, config.headDim() / 2);
+      }
+    }
+    return RotaryEmbedding.inverseFrequency(config.headDim(), config.ropeTheta());
+  }
+
   /** The LayerNorm after the last layer. */
   public LayerNormWeights finalNorm() {
     return layerNorm(prefix + "encoder.emb_layer_norm_after");

@@ -16,13 +16,22 @@ final class RotaryEmbedding {
   /** Cosines and sines, [positions, headDim / 2]. */
   private record Table(int positions, float[] cosines, float[] sines) {}
 
-  RotaryEmbedding(int headDim, float base) {
-    this.headDim = headDim;
-    this.inverseFrequency = new float[headDim / 2];
+  /**
+   * @param inverseFrequency [headDim / 2], radians a position
+   */
+  RotaryEmbedding(float[] inverseFrequency) {
+    this.headDim = 2 * inverseFrequency.length;
+    this.inverseFrequency = inverseFrequency;
+  }
+
+  /** base^(-2i/headDim), rounded step by step as Hugging Face does. */
+  static float[] inverseFrequency(int headDim, float base) {
+    float[] inverseFrequency = new float[headDim / 2];
     for (int i = 0; i < headDim / 2; i++) {
       float exponent = 2f * i / headDim;
       inverseFrequency[i] = 1f / (float) Math.pow(base, exponent);
     }
+    return inverseFrequency;
   }
 
   /**
