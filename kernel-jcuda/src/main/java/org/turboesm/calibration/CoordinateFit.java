@@ -1,0 +1,104 @@
+package org.turboesm.calibration;
+
+import java.util.Arrays;
+import org.turboesm.kv.AffineMap;
+
+/**
+ * Coordinates in which a head's vectors are quantized: x to M (x - mean), the map of the vectors
+ * that meet them, and each channel's standard deviation.
+ *
+ * @param forward M, [headDim, headDim]
+ * @param inverse M^-1, [headDim, headDim]
+ * @param mean [headDim]
+ * @param scales [headDim]
+ */
+record CoordinateFit(double[][] forward, double[][] inverse, double[] mean, float[] scales) {
+  /** Eigenvalues of a weight below this share of the largest are raised to it. */
+  private static final double FLOOR = 1e-6;
+
+  /** A channel that never varies has this share of the largest scale, so that it can be divided by. */
+  private static final float SCALE_FLOOR = 1e-6f;
+
+  /**
+   * Coordinates in which the plain squared error is the error weighted by {@code weight}, e^T W e:
+   * with R = W^1/2 and the eigenvectors U of R C R, M = U^T R. Its channels are uncorrelated, so
+   * that bits can be allotted to them one by one.
+   *
+   * @param weight W, E[q q^T] for keys and W_o^T W_o for values
+   * @param covariance C of the vectors
+   */
+  static CoordinateFit weighted(double[][] weight, double[][] covariance, double[] mean) {
+    SymmetricMatrix.Eigen eigen = SymmetricMatrix.eigen(weight);
+    double floor = Math.max(eigen.values()[0] * FLOOR, Double.MIN_NORMAL);
+    double[][] root =
+        SymmetricMatrix.apply(eigen, value -> Math.sqrt(Math.max(value, floor)));
+    double[][] inverseRoot =
+        SymmetricMatrix.apply(eigen, value -> 1 / Math.sqrt(Math.max(value, floor)));
+    SymmetricMatrix.Eigen principal =
+        SymmetricMatrix.eigen(
+            SymmetricMatrix.multiply(SymmetricMatrix.multiply(root, covariance), root));
+    double[][] rotation = principal.vectors();
+    return new CoordinateFit(
+        SymmetricMatrix.multiply(rotation, root),
+        SymmetricMatrix.multiply(inverseRoot, SymmetricMatrix.transpose(rotation)),
+        mean,
+        scales(principal.values()));
+  }
+
+  /** The right singular vectors of the vectors themselves, one scale for all channels. */
+  static CoordinateFit singularVectors(double[][] moment) {
+    double[][] rotation = SymmetricMatrix.eigen(moment).vectors();
+    return shared(rotation, moment);
+  }
+
+  /** The vectors as they are, one scale for all channels. */
+  static CoordinateFit identity(double[][] moment) {
+    double[][] identity = new double[moment.length][moment.length];
+    for (int i = 0; i < moment.length; i++) {
+      identity[i][i] = 1;
+    }
+    return shared(identity, moment);
+  }
+
+  private static CoordinateFit shared(double[][] rotation, double[][] moment) {
+    int size = moment.length;
+    double[] variances = new double[size];
+    Arrays.fill(variances, SymmetricMatrix.trace(moment) / size);
+    return new CoordinateFit(
+        rotation, SymmetricMatrix.transpose(rotation), new double[size], scales(variances));
+  }
+
+  private static float[] scales(double[] variances) {
+    float[] scales = new float[variances.length];
+    double largest = 0;
+    for (double variance : variances) {
+      largest = Math.max(largest, variance);
+    }
+    float floor = Math.max((float) Math.sqrt(largest) * SCALE_FLOOR, Float.MIN_NORMAL);
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = Math.max((float) Math.sqrt(Math.max(0, variances[i])), floor);
+    }
+    return scales;
+  }
+
+  /** x to M (x - mean). */
+  AffineMap map() {
+    double[] bias = new double[mean.length];
+    for (int i = 0; i < bias.length; i++) {
+      for (int j = 0; j < bias.length; j++) {
+        bias[i] -= forward[i][j] * mean[j];
+      }
+    }
+    return AffineMap.of(forward, bias);
+  }
+
+  /** y to M^-T y: what meets x in a dot product. */
+  AffineMap dual() {
+    return AffineMap.of(SymmetricMatrix.transpose(inverse), new double[mean.length]);
+  }
+
+  /** y to M^-1 y + mean: the way back. */
+  AffineMap back() {
+    return AffineMap.of(inverse, mean);
+  }
+}

@@ -1,0 +1,24 @@
+package org.turboesm.calibration;
+
+/**
+ * The bins of all histograms: equal steps of asinh(x) for x in units of a standard deviation. Near
+ * the mean that is a step of 0.016 standard deviations, far out 1.6% of x, so that outliers of a
+ * thousand standard deviations keep their place.
+ */
+final class HistogramBins {
+  static final int COUNT = 1024;
+  private static final double RANGE = 8;
+  private static final double STEP = 2 * RANGE / COUNT;
+
+  private HistogramBins() {}
+
+  static int bin(double x) {
+    double asinh = Math.copySign(Math.log(Math.abs(x) + Math.sqrt(x * x + 1)), x);
+    int bin = (int) Math.floor((asinh + RANGE) / STEP);
+    return Math.max(0, Math.min(COUNT - 1, bin));
+  }
+
+  static double center(int bin) {
+    return Math.sinh((bin + 0.5) * STEP - RANGE);
+  }
+}
