@@ -195,8 +195,8 @@ final class CalibrationFile {
       GenericRecord first = null;
       try (ParquetReader<GenericRecord> reader =
           AvroParquetReader.<GenericRecord>builder(HadoopInputFile.fromPath(file, configuration))
-              .withConf(configuration)
               .withDataModel(GenericData.get())
+              .withConf(configuration)
               .build()) {
         for (GenericRecord row = reader.read(); row != null; row = reader.read()) {
           requireVersion(file, row);
