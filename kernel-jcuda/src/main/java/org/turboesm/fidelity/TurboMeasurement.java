@@ -1,0 +1,118 @@
+package org.turboesm.fidelity;
+
+import java.util.List;
+import java.util.function.Function;
+import org.turboesm.attention.AttentionKernels;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.PackedSelfAttention;
+import org.turboesm.engine.TurboEngine;
+import org.turboesm.esm2.EsmConfig;
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
+import org.turboesm.kv.PackedKvLayout;
+
+/** The fidelity of one protein's turbo pass. */
+final class TurboMeasurement {
+  private final EsmEngine engine;
+  private final TurboEngine turbo;
+  private final KvCodec codec;
+  private final AttentionKernels kernels;
+  private final int[] tokens;
+  private final TokenBatch protein;
+  private final float[][] referenceAttention;
+
+  TurboMeasurement(
+      EsmEngine engine,
+      TurboEngine turbo,
+      KvCodec codec,
+      AttentionKernels kernels,
+      int[] tokens) {
+    this.engine = engine;
+    this.turbo = turbo;
+    this.codec = codec;
+    this.kernels = kernels;
+    this.tokens = tokens;
+    this.protein = TokenBatch.of(List.of(tokens));
+    this.referenceAttention = new float[engine.config().layers()][];
+  }
+
+  ProteinFidelity measure() {
+    AttentionComparison onTrueInputs = new AttentionComparison(engine.config());
+    AttentionComparison accumulated = new AttentionComparison(engine.config());
+    float[] reference = engine.encode(protein, compareOnTrueInputs(onTrueInputs));
+    float[] actual = turbo.turbo(protein, compareWholeRuns(accumulated));
+    PseudoPerplexity pseudoPerplexity = null;
+    PseudoPerplexity referencePseudoPerplexity = null;
+    if (engine.hasLmHead()) {
+      pseudoPerplexity =
+          pseudoPerplexity(masked -> turbo.turbo(masked, ForwardObserver.NONE));
+      referencePseudoPerplexity =
+          pseudoPerplexity(masked -> engine.encode(masked, ForwardObserver.NONE));
+    }
+    return new StateComparison(engine, reference, actual, 0)
+        .fidelity(
+            onTrueInputs.result(),
+            accumulated.result(),
+            pseudoPerplexity,
+            referencePseudoPerplexity,
+            packedBytes());
+  }
+
+  private ForwardObserver compareOnTrueInputs(AttentionComparison comparison) {
+    PackedSelfAttention packed =
+        new PackedSelfAttention(kernels, codec, protein.cuSeqlens(), false);
+    return new ForwardObserver() {
+      @Override
+      public void attention(
+          int layer, float[] queries, float[] keys, float[] values, float[] output) {
+        float[] packedOutput = new float[output.length];
+        packed.attend(layer, queries, keys, values, packedOutput);
+        AttentionComparison.add(
+            engine, layer, output, packedOutput, tokens.length, row -> comparison);
+        referenceAttention[layer] = output.clone();
+      }
+    };
+  }
+
+  private ForwardObserver compareWholeRuns(AttentionComparison comparison) {
+    EsmConfig config = engine.config();
+    return new ForwardObserver() {
+      @Override
+      public void attention(
+          int layer, float[] queries, float[] keys, float[] values, float[] output) {
+        float[] back = new float[output.length];
+        for (int h = 0; h < config.heads(); h++) {
+          codec.head(layer, h).output().applyToHead(output, tokens.length, config.heads(), h, back);
+        }
+        AttentionComparison.add(
+            engine, layer, referenceAttention[layer], back, tokens.length, row -> comparison);
+      }
+    };
+  }
+
+  private PseudoPerplexity pseudoPerplexity(Function<TokenBatch, float[]> run) {
+    EsmConfig config = engine.config();
+    PseudoPerplexity result = new PseudoPerplexity();
+    for (int fold = 0; fold < Math.min(PseudoPerplexity.FOLDS, tokens.length - 2); fold++) {
+      int[] masked = PseudoPerplexity.masked(tokens, fold);
+      float[] hidden = run.apply(TokenBatch.of(List.of(masked)));
+      float[] logits = engine.logits(hidden, tokens.length);
+      for (int t = 0; t < tokens.length; t++) {
+        if (PseudoPerplexity.isMasked(t, tokens.length, fold)) {
+          result.add(logits, t, config.vocabularySize(), tokens[t]);
+        }
+      }
+    }
+    return result;
+  }
+
+  private long packedBytes() {
+    return codec.heads().stream()
+        .flatMap(List::stream)
+        .map(HeadCodec::layout)
+        .mapToLong((PackedKvLayout layout) -> layout.packedBytes(tokens.length))
+        .sum();
+  }
+}
