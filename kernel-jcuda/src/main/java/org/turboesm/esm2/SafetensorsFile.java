@@ -138,8 +138,7 @@ public final class SafetensorsFile implements AutoCloseable {
         path + ": tensor " + tensor.name() + " is " + tensor.type() + ", expected " + expected);
   }
 
-  private static Map<String, Tensor> readHeader(Path path, FileChannel channel)
-      throws IOException {
+  private static Map<String, Tensor> readHeader(Path path, FileChannel channel) throws IOException {
     long fileSize = channel.size();
     if (fileSize < LENGTH_BYTES) {
       throw new TurboEsmException(
@@ -161,12 +160,7 @@ public final class SafetensorsFile implements AutoCloseable {
               + " found; fetch the file again");
     }
     byte[] header = read(channel, LENGTH_BYTES, (int) headerBytes).array();
-    JsonNode json;
-    try {
-      json = new ObjectMapper().readTree(new String(header, StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw new TurboEsmException(path + ": the safetensors header is not JSON", e);
-    }
+    JsonNode json = parse(path, header);
     Map<String, Tensor> tensors = new TreeMap<>();
     json.fields()
         .forEachRemaining(
@@ -190,45 +184,97 @@ public final class SafetensorsFile implements AutoCloseable {
     return Collections.unmodifiableMap(tensors);
   }
 
+  private static JsonNode parse(Path path, byte[] header) {
+    JsonNode json;
+    try {
+      json = new ObjectMapper().readTree(new String(header, StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new TurboEsmException(path + ": the safetensors header is not a JSON object", e);
+    }
+    if (!json.isObject()) {
+      throw new TurboEsmException(path + ": the safetensors header is not a JSON object");
+    }
+    return json;
+  }
+
   private static Tensor tensor(Path path, String name, JsonNode json, long dataStart) {
     JsonNode shapeNode = json.path("shape");
     JsonNode offsets = json.path("data_offsets");
-    if (!json.path("dtype").isTextual() || !shapeNode.isArray() || offsets.size() != 2) {
+    if (!json.path("dtype").isTextual()
+        || !isIntegers(shapeNode)
+        || !isIntegers(offsets)
+        || offsets.size() != 2) {
       throw new TurboEsmException(
           path + ": tensor " + name + " lacks dtype, shape or data_offsets in the header");
     }
     long[] shape = new long[shapeNode.size()];
     for (int i = 0; i < shape.length; i++) {
-      shape[i] = shapeNode.get(i).asLong();
+      shape[i] = shapeNode.get(i).longValue();
     }
-    String type = json.get("dtype").asText();
-    long begin = offsets.get(0).asLong();
-    long end = offsets.get(1).asLong();
+    String type = json.get("dtype").textValue();
+    long begin = offsets.get(0).longValue();
+    long end = offsets.get(1).longValue();
+    if (begin < 0 || end < begin || end > Long.MAX_VALUE - dataStart) {
+      throw new TurboEsmException(
+          path + ": tensor " + name + " has the impossible data_offsets " + offsets);
+    }
     Tensor tensor = new Tensor(name, type, shape, dataStart + begin, dataStart + end);
-    for (TensorType known : TensorType.values()) {
-      if (known.name().equals(type) && end - begin != tensor.elements() * known.bytes()) {
-        throw new TurboEsmException(
-            path
-                + ": tensor "
-                + name
-                + " of type "
-                + type
-                + " and shape "
-                + Arrays.toString(shape)
-                + " needs "
-                + tensor.elements() * known.bytes()
-                + " bytes, the header gives it "
-                + (end - begin));
-      }
-    }
-    if (begin < 0 || end < begin) {
-      throw new TurboEsmException(path + ": tensor " + name + " has invalid data_offsets");
+    long needed = neededBytes(path, tensor);
+    if (needed >= 0 && end - begin != needed) {
+      throw new TurboEsmException(
+          path
+              + ": tensor "
+              + name
+              + " of type "
+              + type
+              + " and shape "
+              + Arrays.toString(shape)
+              + " needs "
+              + needed
+              + " bytes, the header gives it "
+              + (end - begin));
     }
     return tensor;
   }
 
-  private static ByteBuffer read(FileChannel channel, long position, int size)
-      throws IOException {
+  private static boolean isIntegers(JsonNode array) {
+    boolean integers = array.isArray();
+    for (JsonNode element : array) {
+      integers &= element.isIntegralNumber() && element.canConvertToLong();
+    }
+    return integers;
+  }
+
+  /** Bytes that the shape asks for, or -1 for a type that is never read here. */
+  private static long neededBytes(Path path, Tensor tensor) {
+    try {
+      if (Arrays.stream(tensor.shape()).allMatch(length -> length >= 0)) {
+        int width = width(tensor.type());
+        return width < 0 ? -1 : Math.multiplyExact(tensor.elements(), width);
+      }
+    } catch (ArithmeticException e) {
+      // More elements than a long counts: as impossible as a negative length.
+    }
+    throw new TurboEsmException(
+        path
+            + ": tensor "
+            + tensor.name()
+            + " has the impossible shape "
+            + Arrays.toString(tensor.shape()));
+  }
+
+  private static int width(String type) {
+    if (type.equals("I32")) {
+      return Integer.BYTES;
+    }
+    return Arrays.stream(TensorType.values())
+        .filter(known -> known.name().equals(type))
+        .mapToInt(TensorType::bytes)
+        .findFirst()
+        .orElse(-1);
+  }
+
+  private static ByteBuffer read(FileChannel channel, long position, int size) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
     while (buffer.hasRemaining()) {
       if (channel.read(buffer, position + buffer.position()) < 0) {
