@@ -53,6 +53,9 @@ public record TokenBatch(
 
   /** The share of {@code <mask>} among a protein's tokens. */
   public static float maskedFraction(int[] protein) {
+    if (protein.length == 0) {
+      throw new IllegalArgumentException("a protein without tokens");
+    }
     int masked = 0;
     for (int token : protein) {
       if (token == EsmTokenizer.MASK) {
