@@ -32,12 +32,22 @@ public final class Codebook implements Serializable {
       }
       if (centroids[c].length != 1 << bits[c] || thresholds[c].length != (1 << bits[c]) - 1) {
         throw new IllegalArgumentException(
-            "channel " + c + " of " + bits[c] + " bits has " + centroids[c].length + " centroids");
+            "channel "
+                + c
+                + " of "
+                + bits[c]
+                + " bits has "
+                + centroids[c].length
+                + " centroids and "
+                + thresholds[c].length
+                + " thresholds");
       }
-      for (int i = 1; i < thresholds[c].length; i++) {
-        if (!(thresholds[c][i - 1] <= thresholds[c][i])) {
+      float previous = Float.NEGATIVE_INFINITY;
+      for (float threshold : thresholds[c]) {
+        if (!(previous <= threshold)) {
           throw new IllegalArgumentException("channel " + c + ": thresholds do not ascend");
         }
+        previous = threshold;
       }
       offsets[c + 1] = offsets[c] + (1 << bits[c]);
     }
