@@ -1,5 +1,7 @@
 package org.turboesm.engine;
 
+import java.util.List;
+import org.turboesm.TurboEsmException;
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmForward;
@@ -7,6 +9,7 @@ import org.turboesm.esm2.EsmOperators;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 
 /** An engine whose activations are Java arrays: given operators and kernels make it. */
@@ -47,13 +50,7 @@ public final class HostEngine implements EsmEngine {
         batch,
         (layer, queries, keys, values, output) ->
             kernels.prefill(
-                config.heads(),
-                config.headDim(),
-                batch.cuSeqlens(),
-                queries,
-                keys,
-                values,
-                output),
+                config.heads(), config.headDim(), batch.cuSeqlens(), queries, keys, values, output),
         observer);
   }
 
@@ -74,10 +71,32 @@ public final class HostEngine implements EsmEngine {
 
   @Override
   public TurboEngine turbo(KvCodec codec) {
+    requireFit(codec);
     EsmForward folded =
         forward.withValueProjections(
             weights, (layer, plain) -> ValueFolding.fold(codec.heads().get(layer), plain));
     return new HostTurboEngine(folded, kernels, codec);
+  }
+
+  private void requireFit(KvCodec codec) {
+    EsmConfig config = config();
+    boolean fits = codec.layers() == config.layers();
+    for (List<HeadCodec> heads : codec.heads()) {
+      fits &= heads.size() == config.heads();
+      fits &= heads.stream().allMatch(head -> head.headDim() == config.headDim());
+    }
+    if (!fits) {
+      throw new TurboEsmException(
+          "the codec's "
+              + codec.layers()
+              + " layers do not have the model's sizes ("
+              + config.layers()
+              + " layers of "
+              + config.heads()
+              + " heads of "
+              + config.headDim()
+              + " channels); it was calibrated for another model");
+    }
   }
 
   @Override
