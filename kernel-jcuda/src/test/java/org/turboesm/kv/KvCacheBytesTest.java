@@ -1,0 +1,92 @@
+package org.turboesm.kv;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.turboesm.attention.reference.ReferenceAttentionKernels;
+
+/** What caches and codecs weigh, over all layers and heads. */
+class KvCacheBytesTest {
+  private static final int HEAD_DIM = 16;
+  private static final float[] TOKEN = new float[HEAD_DIM];
+
+  @Test
+  void fullCacheTakesFloatsOfKeysAndValuesOfAllHeads() {
+    FullKvCache cache = new FullKvCache(2, 3, HEAD_DIM, 0);
+    for (int l = 0; l < 2; l++) {
+      for (int h = 0; h < 3; h++) {
+        append(cache.blocks(l, h), 5);
+      }
+    }
+
+    assertThat(cache.length()).isEqualTo(5);
+    assertThat(cache.bytes()).isEqualTo(2L * 2 * 3 * 5 * HEAD_DIM * 4);
+  }
+
+  @Test
+  void packedCacheTakesTheSumOfItsHeads() {
+    KvCodec codec = codec(true);
+    PackedKvCache cache = new PackedKvCache(codec, 0);
+    long expected = 0;
+    for (int l = 0; l < 2; l++) {
+      for (int h = 0; h < 2; h++) {
+        append(cache.blocks(l, h), 40);
+        expected += codec.head(l, h).layout().packedBytes(32) + 2 * 8 * HEAD_DIM * 4;
+      }
+    }
+
+    assertThat(cache.length()).isEqualTo(40);
+    assertThat(cache.bytes()).isEqualTo(expected);
+  }
+
+  @Test
+  void codecSaysWhetherCachesHaveATail() {
+    assertThat(new PackedKvCache(codec(true), 0).blocks(1, 1).tail()).isNotNull();
+    assertThat(new PackedKvCache(codec(false), 0).blocks(1, 1).tail()).isNull();
+  }
+
+  @Test
+  void bitsOfATokenAreTheSumOfAllLayersAndHeads() {
+    // Heads of one layer are 3 + 3 and 2 + 1 bits a channel.
+    assertThat(codec(true).packedBitsPerToken()).isEqualTo(2 * (6 + 3) * HEAD_DIM);
+  }
+
+  @Test
+  void tablesWeighTheirCentroidsAndTheMapsThatDoNotFold() {
+    HeadCodec head =
+        RandomCodec.head(
+            new SplittableRandom(1),
+            RandomCodec.uniformBits(HEAD_DIM, 3),
+            RandomCodec.uniformBits(HEAD_DIM, 2));
+
+    assertThat(head.tableBytes())
+        .isEqualTo(4 * (2 * (HEAD_DIM * HEAD_DIM + HEAD_DIM) + HEAD_DIM * (8 + 4)));
+    assertThat(new KvCodec(List.of(List.of(head, head), List.of(head, head)), true).tableBytes())
+        .isEqualTo(4 * head.tableBytes());
+  }
+
+  private static KvCodec codec(boolean tail) {
+    SplittableRandom random = new SplittableRandom(2);
+    HeadCodec wide =
+        RandomCodec.head(
+            random, RandomCodec.uniformBits(HEAD_DIM, 3), RandomCodec.uniformBits(HEAD_DIM, 3));
+    HeadCodec narrow =
+        RandomCodec.head(
+            random, RandomCodec.uniformBits(HEAD_DIM, 2), RandomCodec.uniformBits(HEAD_DIM, 1));
+    return new KvCodec(List.of(List.of(wide, narrow), List.of(narrow, wide)), tail);
+  }
+
+  private static void append(FullKvBlocks blocks, int tokens) {
+    for (int t = 0; t < tokens; t++) {
+      blocks.append(TOKEN, 0, TOKEN, 0);
+    }
+  }
+
+  private static void append(PackedKvBlocks blocks, int tokens) {
+    for (int t = 0; t < tokens; t++) {
+      blocks.append(TOKEN, 0, TOKEN, 0, new ReferenceAttentionKernels());
+    }
+  }
+}
