@@ -1,0 +1,12 @@
+package org.turboesm.udf;
+
+import java.util.Map;
+
+/**
+ * What one pass over a batch gives.
+ *
+ * @param last the last hidden state, [tokens, hidden]
+ * @param byLayer the hidden states asked for, by index, each [tokens, hidden]
+ * @param kvBytesPacked of all the batch's caches; 0 where nothing is packed
+ */
+record HiddenStates(float[] last, Map<Integer, float[]> byLayer, long kvBytesPacked) {}
