@@ -49,6 +49,11 @@ public record CodecSpec(String codec, int keyBits, int valueBits) implements Ser
     return CodecFamily.parse(codec);
   }
 
+  /** Whether decode keeps an unfilled block in full precision. */
+  public boolean tail() {
+    return family().tail();
+  }
+
   /** For people: {@code default K3 V3}. */
   public String label() {
     return codec + " K" + keyBits + " V" + valueBits;
