@@ -1,0 +1,80 @@
+package org.turboesm.job.cli;
+
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.turboesm.esm2.ModelLocator;
+import org.turboesm.job.action.RunSettings;
+import org.turboesm.udf.EngineSpec;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "demo",
+    description =
+        "Run everything on the proteins and the small model that come with it: 500 proteins in all"
+            + " three modes. Needs no download.",
+    mixinStandardHelpOptions = true,
+    versionProvider = VersionLines.class,
+    sortOptions = false)
+final class DemoCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "FOLDER",
+      defaultValue = "turboesm-demo",
+      description = "Folder for the Parquet files and manifest.json. Default: ./${DEFAULT-VALUE}.")
+  private String output;
+
+  @Option(
+      names = "--proteins",
+      paramLabel = "N",
+      defaultValue = "500",
+      description = "Run the first N of the proteins. Default: all ${DEFAULT-VALUE}.")
+  private int proteins;
+
+  @Mixin private OverwriteOption overwrite;
+
+  @Option(
+      names = "--engine",
+      paramLabel = "ENGINE",
+      defaultValue = "auto",
+      description = "auto, cpu or reference. Default: ${DEFAULT-VALUE}.")
+  private String engine;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      defaultValue = "auto",
+      description = "auto, f32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
+  private String precision;
+
+  @Mixin private CacheOptions cache;
+  @Mixin private EmbeddingOptions embedding;
+  @Mixin private SparkOptions spark;
+
+  @Override
+  public Integer call() {
+    Options.read(spec, () -> Options.requirePositive("--proteins", proteins));
+    RunSettings settings = Options.read(spec, () -> settings("demo"));
+    try (DemoProteins demo = DemoProteins.extract(proteins)) {
+      return new RunExecution(spec.commandLine())
+          .run(settings.withInputs(List.of(demo.file().toString())), spark.master());
+    }
+  }
+
+  private RunSettings settings(String input) {
+    return new RunSettings(
+        List.of(input),
+        output,
+        overwrite.given(),
+        new EngineSpec(ModelLocator.DEMO, engine, precision),
+        cache.modes(),
+        embedding.settings(cache.prefill()),
+        cache.calibration(),
+        cache.fidelitySample());
+  }
+}

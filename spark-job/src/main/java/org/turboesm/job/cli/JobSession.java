@@ -1,0 +1,73 @@
+package org.turboesm.job.cli;
+
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
+import org.turboesm.TurboEsmException;
+
+/** The Spark session of a command: the one that is there, or one that ends with the command. */
+final class JobSession implements AutoCloseable {
+  private static final String MASTER = "spark.master";
+
+  private final SparkSession spark;
+  private final boolean ours;
+
+  private JobSession(SparkSession spark, boolean ours) {
+    this.spark = spark;
+    this.ours = ours;
+  }
+
+  /**
+   * @param master used where spark-submit has given none; null for all cores of this machine
+   */
+  static JobSession open(String master) {
+    if (SparkSession.getActiveSession().isDefined()) {
+      return new JobSession(SparkSession.getActiveSession().get(), false);
+    }
+    if (SparkSession.getDefaultSession().isDefined()) {
+      return new JobSession(SparkSession.getDefaultSession().get(), false);
+    }
+    SparkConf conf = new SparkConf();
+    conf.setIfMissing(MASTER, master == null ? "local[*]" : master);
+    conf.setIfMissing("spark.app.name", "turboesm");
+    if (conf.get(MASTER).startsWith("local")) {
+      conf.setIfMissing("spark.ui.enabled", "false");
+      // Progress of running tasks comes with heartbeats.
+      conf.setIfMissing("spark.executor.heartbeatInterval", "2s");
+    } else {
+      jar().ifPresent(jar -> conf.setIfMissing("spark.jars", jar));
+    }
+    // A file a mode is open at once in each task, so that rows need no sort by mode.
+    conf.setIfMissing("spark.sql.maxConcurrentOutputFileWriters", "8");
+    try {
+      return new JobSession(SparkSession.builder().config(conf).getOrCreate(), true);
+    } catch (RuntimeException e) {
+      throw new TurboEsmException(
+          "Spark cannot start with master " + conf.get(MASTER) + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** The jar that this class comes from, which executors elsewhere need. */
+  private static Optional<String> jar() {
+    try {
+      Path source =
+          Path.of(JobSession.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+      return source.toString().endsWith(".jar") ? Optional.of(source.toString()) : Optional.empty();
+    } catch (URISyntaxException | RuntimeException e) {
+      return Optional.empty();
+    }
+  }
+
+  SparkSession spark() {
+    return spark;
+  }
+
+  @Override
+  public void close() {
+    if (ours) {
+      spark.stop();
+    }
+  }
+}

@@ -1,0 +1,40 @@
+package org.turboesm.job.cli;
+
+import org.turboesm.udf.EngineSpec;
+import picocli.CommandLine.Option;
+
+/** The model and what it runs on. */
+final class ModelOptions {
+  @Option(
+      names = "--model",
+      paramLabel = "MODEL",
+      defaultValue = "demo",
+      description = {
+        "A folder with config.json and safetensors, a hub id in the local Hugging Face cache such"
+            + " as facebook/esm2_t33_650M_UR50D, or demo: the small model inside the jar.",
+        "Default: ${DEFAULT-VALUE}."
+      })
+  private String model;
+
+  @Option(
+      names = "--engine",
+      paramLabel = "ENGINE",
+      defaultValue = "auto",
+      description =
+          "auto, cpu or reference; turboesm doctor says what can run here. Default:"
+              + " ${DEFAULT-VALUE}, the best that can.")
+  private String engine;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      defaultValue = "auto",
+      description =
+          "Number format of the linear layers: auto, f32, bf16 or int8. Default:"
+              + " ${DEFAULT-VALUE}, the engine's first.")
+  private String precision;
+
+  EngineSpec spec() {
+    return new EngineSpec(model, engine, precision);
+  }
+}
