@@ -207,8 +207,7 @@ final class CalibrationFile {
       }
       return calibration(file, first, rows);
     } catch (IOException e) {
-      throw new TurboEsmException(
-          path + ": cannot be read as a calibration: " + e.getMessage(), e);
+      throw new TurboEsmException(path + ": cannot be read as a calibration: " + e.getMessage(), e);
     } catch (TurboEsmException e) {
       throw e;
     } catch (RuntimeException e) {

@@ -122,8 +122,7 @@ public final class CalibrationPasses {
             @Override
             public void attention(
                 int layer, float[] queries, float[] keys, float[] values, float[] output) {
-              addProtein(
-                  layers.get(layer), transforms.get(layer), keys, values, protein.size());
+              addProtein(layers.get(layer), transforms.get(layer), keys, values, protein.size());
             }
           });
     }

@@ -16,7 +16,9 @@ record CoordinateFit(double[][] forward, double[][] inverse, double[] mean, floa
   /** Eigenvalues of a weight below this share of the largest are raised to it. */
   private static final double FLOOR = 1e-6;
 
-  /** A channel that never varies has this share of the largest scale, so that it can be divided by. */
+  /**
+   * A channel that never varies has this share of the largest scale, so that it can be divided by.
+   */
   private static final float SCALE_FLOOR = 1e-6f;
 
   /**
@@ -30,8 +32,7 @@ record CoordinateFit(double[][] forward, double[][] inverse, double[] mean, floa
   static CoordinateFit weighted(double[][] weight, double[][] covariance, double[] mean) {
     SymmetricMatrix.Eigen eigen = SymmetricMatrix.eigen(weight);
     double floor = Math.max(eigen.values()[0] * FLOOR, Double.MIN_NORMAL);
-    double[][] root =
-        SymmetricMatrix.apply(eigen, value -> Math.sqrt(Math.max(value, floor)));
+    double[][] root = SymmetricMatrix.apply(eigen, value -> Math.sqrt(Math.max(value, floor)));
     double[][] inverseRoot =
         SymmetricMatrix.apply(eigen, value -> 1 / Math.sqrt(Math.max(value, floor)));
     SymmetricMatrix.Eigen principal =

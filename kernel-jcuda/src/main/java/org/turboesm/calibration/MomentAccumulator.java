@@ -7,9 +7,9 @@ import org.turboesm.TurboEsmException;
 /**
  * Pass 1 of calibration: second moments of one layer's queries, keys and values, head by head. Sums
  * are exact: each protein's contribution is computed in double and rounded once, to a multiple of
- * 2^-20, and sums of such multiples below 2^33 are exact in double. So {@link #merge} is associative
- * and commutative to the last bit, and the artefact does not depend on how proteins were
- * partitioned. The rounding, 5e-7 a protein, is far below the variance of a single token.
+ * 2^-20, and sums of such multiples below 2^33 are exact in double. So {@link #merge} is
+ * associative and commutative to the last bit, and the artefact does not depend on how proteins
+ * were partitioned. The rounding, 5e-7 a protein, is far below the variance of a single token.
  *
  * <p>Costs 3 heads headDim (headDim + 1) / 2 doubles, and as many multiplications a token.
  */

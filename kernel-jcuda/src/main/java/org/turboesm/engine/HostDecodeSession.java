@@ -38,8 +38,7 @@ final class HostDecodeSession implements DecodeSession {
                   values,
                   output);
               for (int s = 0; s < prefixes.sequences(); s++) {
-                caches.append(
-                    s, layer, keys, values, prefixes.cuSeqlens()[s], prefixes.length(s));
+                caches.append(s, layer, keys, values, prefixes.cuSeqlens()[s], prefixes.length(s));
               }
             },
             observer);

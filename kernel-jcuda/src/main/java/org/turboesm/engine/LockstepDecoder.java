@@ -55,7 +55,9 @@ public final class LockstepDecoder {
     float[] hidden = new float[batch.size() * hiddenSize];
     place(session.prefixHidden(), prefixRows, hiddenSize, hidden);
 
-    for (int[] active = active(batch, lengths); active.length > 0; active = active(batch, lengths)) {
+    for (int[] active = active(batch, lengths);
+        active.length > 0;
+        active = active(batch, lengths)) {
       int[] rows = new int[active.length];
       int[] tokens = new int[active.length];
       for (int i = 0; i < active.length; i++) {
@@ -100,8 +102,7 @@ public final class LockstepDecoder {
     for (int s = 0; s < lengths.length; s++) {
       cuSeqlens[s + 1] = cuSeqlens[s] + lengths[s];
     }
-    return new TokenBatch(
-        tokens, cuSeqlens, new int[lengths.length], batch.maskedFractions());
+    return new TokenBatch(tokens, cuSeqlens, new int[lengths.length], batch.maskedFractions());
   }
 
   private static void place(float[] source, int[] rows, int hiddenSize, float[] target) {

@@ -53,8 +53,7 @@ public final class PackedSelfAttention implements SelfAttention {
       packAndReadBack(head, heads, h, readKeys, readValues);
     }
     if (valuesAreTransformed) {
-      kernels.prefill(
-          heads, headDim, cuSeqlens, transformedQueries, readKeys, readValues, output);
+      kernels.prefill(heads, headDim, cuSeqlens, transformedQueries, readKeys, readValues, output);
     } else {
       float[] transformedOutput = new float[tokens * heads * headDim];
       kernels.prefill(
@@ -66,8 +65,7 @@ public final class PackedSelfAttention implements SelfAttention {
   }
 
   /** Replaces one head's keys and values, in place, by what the packed cache holds of them. */
-  private void packAndReadBack(
-      HeadCodec head, int heads, int h, float[] keys, float[] values) {
+  private void packAndReadBack(HeadCodec head, int heads, int h, float[] keys, float[] values) {
     int headDim = head.headDim();
     float[] keyBlock = new float[headDim * BLOCK];
     float[] valueBlock = new float[headDim * BLOCK];

@@ -6,7 +6,8 @@ import org.turboesm.TurboEsmException;
 /**
  * How many of a protein's tokens are prefilled before decode begins.
  *
- * @param fraction of the tokens, with {@code <cls>} and {@code <eos>}; used where {@code count} is 0
+ * @param fraction of the tokens, with {@code <cls>} and {@code <eos>}; used where {@code count} is
+ *     0
  * @param count tokens, the same for every protein
  */
 public record Prefill(double fraction, int count) implements Serializable {

@@ -11,8 +11,7 @@ interface SessionCaches {
    * @param keys [tokens, heads, headDim] from token {@code firstToken} on
    * @param values as the keys
    */
-  void append(
-      int sequence, int layer, float[] keys, float[] values, int firstToken, int tokens);
+  void append(int sequence, int layer, float[] keys, float[] values, int firstToken, int tokens);
 
   /**
    * Attention of one token over one sequence's cache, all heads.

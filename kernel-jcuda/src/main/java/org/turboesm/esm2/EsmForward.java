@@ -12,7 +12,9 @@ import org.turboesm.TurboEsmException;
  * SelfAttention}. The weights are resident and shared; any number of threads may run it.
  */
 public final class EsmForward implements AutoCloseable {
-  /** Token dropout's share of masked tokens in training: 15%, of which 80% became {@code <mask>}. */
+  /**
+   * Token dropout's share of masked tokens in training: 15%, of which 80% became {@code <mask>}.
+   */
   private static final float TRAINED_MASK_FRACTION = 0.15f * 0.8f;
 
   private final EsmConfig config;

@@ -85,9 +85,7 @@ public final class EsmWeights implements AutoCloseable {
   /** [vocabulary, hidden]. */
   public float[] wordEmbeddings() {
     return floats(
-        prefix + "embeddings.word_embeddings.weight",
-        config.vocabularySize(),
-        config.hiddenSize());
+        prefix + "embeddings.word_embeddings.weight", config.vocabularySize(), config.hiddenSize());
   }
 
   /** One transformer layer, read and widened anew at each call. */
@@ -123,8 +121,8 @@ public final class EsmWeights implements AutoCloseable {
   }
 
   /**
-   * Rotary frequencies, [headDim / 2]: those the file stores, as Hugging Face uses them, or where it
-   * stores none those of {@code rope_theta}. Some writers store them once, under a literal '*'.
+   * Rotary frequencies, [headDim / 2]: those the file stores, as Hugging Face uses them, or where
+   * it stores none those of {@code rope_theta}. Some writers store them once, under a literal '*'.
    */
   public float[] inverseFrequency() {
     for (String layer : List.of("0", "*")) {
@@ -230,8 +228,7 @@ public final class EsmWeights implements AutoCloseable {
   private void checkShapes() {
     int hidden = config.hiddenSize();
     int intermediate = config.intermediateSize();
-    requireShape(
-        prefix + "embeddings.word_embeddings.weight", config.vocabularySize(), hidden);
+    requireShape(prefix + "embeddings.word_embeddings.weight", config.vocabularySize(), hidden);
     for (int i = 0; i < config.layers(); i++) {
       String name = prefix + "encoder.layer." + i + ".";
       requireLayerNorm(name + "attention.LayerNorm");

@@ -50,9 +50,7 @@ public final class FidelityProbe {
   private static List<int[]> proteins(TokenBatch batch) {
     return IntStream.range(0, batch.sequences())
         .mapToObj(
-            s ->
-                Arrays.copyOfRange(
-                    batch.tokens(), batch.cuSeqlens()[s], batch.cuSeqlens()[s + 1]))
+            s -> Arrays.copyOfRange(batch.tokens(), batch.cuSeqlens()[s], batch.cuSeqlens()[s + 1]))
         .toList();
   }
 }

@@ -4,9 +4,9 @@ import org.turboesm.esm2.EsmTokenizer;
 
 /**
  * Pseudo-perplexity (Salazar et al. 2020): exp of the mean negative log-likelihood of residues that
- * the model does not see. Residues are masked a seventh at a time, about the share ESM-2 was trained
- * with, so that seven passes see each masked once; masking one at a time would take as many passes
- * as there are residues.
+ * the model does not see. Residues are masked a seventh at a time, about the share ESM-2 was
+ * trained with, so that seven passes see each masked once; masking one at a time would take as many
+ * passes as there are residues.
  */
 final class PseudoPerplexity {
   static final int FOLDS = 7;

@@ -24,11 +24,7 @@ final class TurboMeasurement {
   private final float[][] referenceAttention;
 
   TurboMeasurement(
-      EsmEngine engine,
-      TurboEngine turbo,
-      KvCodec codec,
-      AttentionKernels kernels,
-      int[] tokens) {
+      EsmEngine engine, TurboEngine turbo, KvCodec codec, AttentionKernels kernels, int[] tokens) {
     this.engine = engine;
     this.turbo = turbo;
     this.codec = codec;
@@ -46,8 +42,7 @@ final class TurboMeasurement {
     PseudoPerplexity pseudoPerplexity = null;
     PseudoPerplexity referencePseudoPerplexity = null;
     if (engine.hasLmHead()) {
-      pseudoPerplexity =
-          pseudoPerplexity(masked -> turbo.turbo(masked, ForwardObserver.NONE));
+      pseudoPerplexity = pseudoPerplexity(masked -> turbo.turbo(masked, ForwardObserver.NONE));
       referencePseudoPerplexity =
           pseudoPerplexity(masked -> engine.encode(masked, ForwardObserver.NONE));
     }

@@ -3,8 +3,8 @@ package org.turboesm.kv;
 import java.io.Serializable;
 
 /**
- * How one head's keys and values are quantized. With invertible A and B and any means, attention
- * is unchanged but for the rounding to codes:
+ * How one head's keys and values are quantized. With invertible A and B and any means, attention is
+ * unchanged but for the rounding to codes:
  *
  * <ul>
  *   <li>keys k become A (k - keyMean) and queries q become A^-T q: every logit of a query shifts by

@@ -29,7 +29,8 @@ public final class ReferenceAttentionKernels implements AttentionKernels {
     for (int s = 0; s + 1 < cuSeqlens.length; s++) {
       for (int t = cuSeqlens[s]; t < cuSeqlens[s + 1]; t++) {
         for (int h = 0; h < heads; h++) {
-          attend(heads, headDim, cuSeqlens[s], cuSeqlens[s + 1], t, h, queries, keys, values, output);
+          attend(
+              heads, headDim, cuSeqlens[s], cuSeqlens[s + 1], t, h, queries, keys, values, output);
         }
       }
     }

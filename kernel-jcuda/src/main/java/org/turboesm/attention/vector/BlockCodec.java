@@ -70,8 +70,7 @@ final class BlockCodec {
               case 2 -> twoBits(words, plane, v, centroids, table);
               case 3 -> threeBits(words, plane, v, centroids, table);
               default ->
-                  TableLookup.manyBits(
-                      words, plane, bits, v * Lanes.COUNT, laneNumbers, wideTable);
+                  TableLookup.manyBits(words, plane, bits, v * Lanes.COUNT, laneNumbers, wideTable);
             };
         x.intoArray(channels, c * BLOCK + v * Lanes.COUNT);
       }
@@ -79,8 +78,7 @@ final class BlockCodec {
     }
   }
 
-  private static FloatVector oneBit(
-      int[] words, int plane, int v, float[] centroids, int table) {
+  private static FloatVector oneBit(int[] words, int plane, int v, float[] centroids, int table) {
     return TableLookup.oneBit(
         words[plane],
         Lanes.tokenBits(v),
@@ -88,8 +86,7 @@ final class BlockCodec {
         TableLookup.entry(centroids, table + 1));
   }
 
-  private static FloatVector twoBits(
-      int[] words, int plane, int v, float[] centroids, int table) {
+  private static FloatVector twoBits(int[] words, int plane, int v, float[] centroids, int table) {
     return TableLookup.twoBits(
         words[plane],
         words[plane + 1],

@@ -36,7 +36,8 @@ final class FullDecodeKernel {
     FloatVector even = Lanes.broadcast(0);
     FloatVector odd = Lanes.broadcast(0);
     for (int c = 0; c < headDim; c += 2) {
-      even = Lanes.load(keys, offset + c * BLOCK).fma(Lanes.broadcast(query[queryOffset + c]), even);
+      even =
+          Lanes.load(keys, offset + c * BLOCK).fma(Lanes.broadcast(query[queryOffset + c]), even);
       odd =
           Lanes.load(keys, offset + (c + 1) * BLOCK)
               .fma(Lanes.broadcast(query[queryOffset + c + 1]), odd);

@@ -36,10 +36,7 @@ final class PackedDecodeKernel {
     float max = state.raiseMax(Softmax.maxAndPad(weights, 0, length, kernel.padded));
     state.addDenominator(Softmax.exponentials(weights, 0, kernel.padded, max));
     kernel.addValues(
-        weights,
-        cache.codec().valueCodebook(),
-        cache.layout().valueWordsOffset(),
-        state.output());
+        weights, cache.codec().valueCodebook(), cache.layout().valueWordsOffset(), state.output());
   }
 
   private void addLogits(float[] query, int queryOffset, Codebook codebook, float[] logits) {
@@ -72,8 +69,7 @@ final class PackedDecodeKernel {
       case 1 -> addOneBit(plane, products, logits);
       case 2 -> addTwoBits(plane, products, logits);
       case 3 -> addThreeBits(plane, products, logits);
-      default ->
-          addManyBits(plane, bits, TableLookup.tableBits(products, 0, bits, 1f), logits);
+      default -> addManyBits(plane, bits, TableLookup.tableBits(products, 0, bits, 1f), logits);
     }
   }
 
@@ -101,8 +97,7 @@ final class PackedDecodeKernel {
       int word = plane;
       for (int t = v * Lanes.COUNT; t < padded; t += BLOCK, word += wordsPerBlock) {
         Lanes.load(logits, t)
-            .add(
-                TableLookup.twoBits(words[word], words[word + 1], tokenBits, t0, t1, t2, t3))
+            .add(TableLookup.twoBits(words[word], words[word + 1], tokenBits, t0, t1, t2, t3))
             .intoArray(logits, t);
       }
     }
@@ -189,9 +184,7 @@ final class PackedDecodeKernel {
       IntVector tokenBits = Lanes.tokenBits(v);
       int word = plane;
       for (int t = v * Lanes.COUNT; t < padded; t += BLOCK, word += wordsPerBlock) {
-        sum =
-            TableLookup.oneBit(words[word], tokenBits, t0, t1)
-                .fma(Lanes.load(weights, t), sum);
+        sum = TableLookup.oneBit(words[word], tokenBits, t0, t1).fma(Lanes.load(weights, t), sum);
       }
     }
     return sum.reduceLanes(VectorOperators.ADD);

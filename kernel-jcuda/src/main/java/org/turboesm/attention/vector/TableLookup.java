@@ -31,13 +31,7 @@ final class TableLookup {
   }
 
   static FloatVector twoBits(
-      int w0,
-      int w1,
-      IntVector tokenBits,
-      IntVector t0,
-      IntVector t1,
-      IntVector t2,
-      IntVector t3) {
+      int w0, int w1, IntVector tokenBits, IntVector t0, IntVector t1, IntVector t2, IntVector t3) {
     VectorMask<Integer> m0 = mask(w0, tokenBits);
     return t0.blend(t1, m0).blend(t2.blend(t3, m0), mask(w1, tokenBits)).reinterpretAsFloats();
   }
@@ -79,8 +73,7 @@ final class TableLookup {
     IntVector value = IntVector.fromArray(Lanes.INTS, tables, 0).rearrange(inVector);
     IntVector vectorOfTable = code.lanewise(VectorOperators.LSHR, LOG_LANES);
     for (int i = 1; i << LOG_LANES < 1 << bits; i++) {
-      IntVector other =
-          IntVector.fromArray(Lanes.INTS, tables, i << LOG_LANES).rearrange(inVector);
+      IntVector other = IntVector.fromArray(Lanes.INTS, tables, i << LOG_LANES).rearrange(inVector);
       value = value.blend(other, vectorOfTable.compare(VectorOperators.EQ, i));
     }
     return value.reinterpretAsFloats();
