@@ -1,0 +1,106 @@
+package org.turboesm.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.EsmEngines;
+import org.turboesm.esm2.EsmWeights;
+import org.turboesm.esm2.RandomEsmModel;
+import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
+
+class CalibrationPassesTest {
+  private static final long SEED = 41;
+  private static final CodecSpec SPEC = new CodecSpec("default", 3, 3);
+  private static EsmWeights weights;
+  private static EsmEngine engine;
+  private static List<String> proteins;
+  private static KvCodec expected;
+
+  @BeforeAll
+  static void calibrate(@TempDir Path folder) {
+    RandomEsmModel.of(RandomEsmModel.config(2, 2, 16), SEED).write(folder);
+    weights = EsmWeights.open(folder);
+    engine = EsmEngines.open("reference", "f32", weights);
+    proteins = proteins();
+    expected = FittedCalibration.codec(engine, weights, SPEC, List.of(proteins));
+  }
+
+  @AfterAll
+  static void close() {
+    engine.close();
+    weights.close();
+  }
+
+  private static List<String> proteins() {
+    Random random = new Random(SEED);
+    List<String> proteins = new ArrayList<>();
+    for (int p = 0; p < 14; p++) {
+      StringBuilder residues = new StringBuilder();
+      for (int i = 0; i < 5 + random.nextInt(40); i++) {
+        residues.append("LAGVSERTIDPKQNFYMHWC".charAt(random.nextInt(20)));
+      }
+      proteins.add(residues.toString());
+    }
+    return proteins;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 7})
+  void anyNumberOfPartitionsInAnyOrderGivesTheSameCodec(int count) {
+    List<String> shuffled = new ArrayList<>(proteins);
+    Collections.shuffle(shuffled, new Random(SEED + count));
+    List<List<String>> partitions = new ArrayList<>();
+    for (int p = 0; p < count; p++) {
+      partitions.add(new ArrayList<>());
+    }
+    for (int i = 0; i < shuffled.size(); i++) {
+      partitions.get(i % count).add(shuffled.get(i));
+    }
+    assertThat(FittedCalibration.codec(engine, weights, SPEC, partitions)).isEqualTo(expected);
+  }
+
+  @Test
+  void otherProteinsGiveAnotherCodec() {
+    assertThat(FittedCalibration.codec(engine, weights, SPEC, List.of(proteins.subList(1, 14))))
+        .isNotEqualTo(expected);
+  }
+
+  @Test
+  void everyHeadHasItsBitsExactly() {
+    for (List<HeadCodec> layer : expected.heads()) {
+      for (HeadCodec head : layer) {
+        assertThat(Arrays.stream(head.keyCodebook().bits()).sum()).isEqualTo(3 * 16);
+        assertThat(Arrays.stream(head.valueCodebook().bits()).sum()).isEqualTo(3 * 16);
+      }
+    }
+  }
+
+  @Test
+  void thePaperLeavesValuesUntransformedAndHasNoTail() {
+    KvCodec paper =
+        FittedCalibration.codec(
+            engine, weights, new CodecSpec("paper-sign", 3, 3), List.of(proteins));
+    assertThat(paper.tail()).isFalse();
+    HeadCodec head = paper.head(1, 1);
+    for (int i = 0; i < 16; i++) {
+      assertThat(head.value().at(i, i)).isEqualTo(1);
+      assertThat(head.value().bias()[i]).isZero();
+      assertThat(head.key().bias()[i]).isZero();
+    }
+    assertThat(head.keyCodebook().bits()).containsOnly(4);
+    assertThat(head.valueCodebook().bits()).containsOnly(3);
+  }
+}

@@ -1,0 +1,58 @@
+package org.turboesm.calibration;
+
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.BiFunction;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.esm2.EsmWeights;
+import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
+
+/** Calibration in one process: the passes over given partitions, merged in the order given. */
+final class FittedCalibration {
+  private FittedCalibration() {}
+
+  /** The codec that partitions of proteins give. */
+  static KvCodec codec(
+      EsmEngine engine, EsmWeights weights, CodecSpec spec, List<List<String>> partitions) {
+    List<MomentAccumulator> moments =
+        merged(partitions, CalibrationPasses::moments, MomentAccumulator::merge, engine);
+    List<LayerTransforms> transforms = new ArrayList<>();
+    for (int l = 0; l < moments.size(); l++) {
+      transforms.add(
+          CalibrationPasses.fitTransforms(
+              spec, engine.config(), moments.get(l), weights.attentionOutput(l)));
+    }
+    List<HistogramAccumulator> histograms =
+        merged(
+            partitions,
+            (e, proteins) -> CalibrationPasses.histograms(e, transforms, proteins),
+            HistogramAccumulator::merge,
+            engine);
+    List<List<HeadCodec>> heads = new ArrayList<>();
+    for (int l = 0; l < moments.size(); l++) {
+      heads.add(CalibrationPasses.fitCodecs(spec, transforms.get(l), histograms.get(l)));
+    }
+    return new KvCodec(heads, spec.family().tail());
+  }
+
+  private static <A> List<A> merged(
+      List<List<String>> partitions,
+      BiFunction<EsmEngine, Iterator<String>, List<A>> pass,
+      BiFunction<A, A, A> merge,
+      EsmEngine engine) {
+    List<A> total = null;
+    for (List<String> partition : partitions) {
+      List<A> part = pass.apply(engine, partition.iterator());
+      if (total == null) {
+        total = part;
+      } else {
+        for (int l = 0; l < part.size(); l++) {
+          total.set(l, merge.apply(total.get(l), part.get(l)));
+        }
+      }
+    }
+    return total;
+  }
+}

@@ -1,0 +1,82 @@
+package org.turboesm.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class LloydMaxTest {
+  private static final int SAMPLES = 200_000;
+
+  /** Max 1960, table I: the mean squared error of the best quantizers of a unit Gaussian. */
+  @ParameterizedTest
+  @CsvSource({"1, 1.0", "2, 0.3634", "4, 0.1175", "8, 0.03454", "16, 0.009497", "32, 0.002499"})
+  void gaussiansReachTheKnownDistortion(int levels, double expected) {
+    // 200,000 samples estimate a variance to 0.3%; the bins add their width squared over 12.
+    double binError = Math.pow(0.0156, 2) / 12;
+    assertThat(new LloydMax(gaussians()).fit(levels).distortion())
+        .isCloseTo(expected, within(0.015 * expected + binError));
+  }
+
+  @Test
+  void twoPointsNeedTwoLevels() {
+    long[] counts = new long[HistogramBins.COUNT];
+    counts[HistogramBins.bin(-1)] = 30;
+    counts[HistogramBins.bin(2)] = 10;
+    LloydMax.Quantizer quantizer = new LloydMax(counts).fit(2);
+    assertThat(quantizer.distortion()).isCloseTo(0, within(1e-12));
+    assertThat(quantizer.centroids()[0]).isCloseTo(-1, within(0.02));
+    assertThat(quantizer.centroids()[1]).isCloseTo(2, within(0.04));
+  }
+
+  @Test
+  void moreLevelsThanPointsStayOrdered() {
+    long[] counts = new long[HistogramBins.COUNT];
+    counts[500] = 1;
+    LloydMax.Quantizer quantizer = new LloydMax(counts).fit(128);
+    assertThat(quantizer.thresholds()).isSorted();
+    assertThat(quantizer.centroids()).isSorted();
+    assertThat(quantizer.distortion()).isCloseTo(0, within(1e-12));
+  }
+
+  @Test
+  void thresholdsAreMidpointsOfCentroids() {
+    LloydMax.Quantizer quantizer = new LloydMax(gaussians()).fit(8);
+    for (int i = 0; i < 7; i++) {
+      assertThat(quantizer.thresholds()[i])
+          .isEqualTo((quantizer.centroids()[i] + quantizer.centroids()[i + 1]) / 2);
+    }
+  }
+
+  @Test
+  void meanMagnitudeOfASingleLevelIsTheMeanDeviation() {
+    LloydMax lloydMax = new LloydMax(gaussians());
+    assertThat(lloydMax.meanMagnitude(lloydMax.fit(1)))
+        .isCloseTo(Math.sqrt(2 / Math.PI), within(0.005));
+  }
+
+  @Test
+  void binsHoldTheirCentres() {
+    for (int bin = 0; bin < HistogramBins.COUNT; bin++) {
+      assertThat(HistogramBins.bin(HistogramBins.center(bin))).isEqualTo(bin);
+    }
+  }
+
+  @Test
+  void outliersFallIntoTheLastBins() {
+    assertThat(HistogramBins.bin(1e30)).isEqualTo(HistogramBins.COUNT - 1);
+    assertThat(HistogramBins.bin(-1e30)).isEqualTo(0);
+  }
+
+  private static long[] gaussians() {
+    Random random = new Random(11);
+    long[] counts = new long[HistogramBins.COUNT];
+    for (int i = 0; i < SAMPLES; i++) {
+      counts[HistogramBins.bin(random.nextGaussian())]++;
+    }
+    return counts;
+  }
+}
