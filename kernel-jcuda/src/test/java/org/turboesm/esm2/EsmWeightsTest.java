@@ -154,6 +154,13 @@ class EsmWeightsTest {
   }
 
   @Test
+  void hashDiffersWhenTensorsOfTheSameBytesHaveOtherNames() {
+    String newerNames = hash(MODEL.withNewerNames());
+
+    assertThat(newerNames).isNotEqualTo(hash(MODEL));
+  }
+
+  @Test
   void missingFolder() {
     Path missing = folder.resolve("missing");
 

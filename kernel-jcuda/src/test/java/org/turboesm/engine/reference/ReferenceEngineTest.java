@@ -24,6 +24,9 @@ import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.LayerNormWeights;
+import org.turboesm.esm2.LayerWeights;
+import org.turboesm.esm2.Linear;
+import org.turboesm.esm2.LinearWeights;
 import org.turboesm.esm2.RandomEsmModel;
 import org.turboesm.esm2.TokenBatch;
 
@@ -196,6 +199,57 @@ class ReferenceEngineTest {
   }
 
   @Test
+  void queriesAreScaledAndTheyAndKeysAreRotatedButNotValues() {
+    int tokens = 10;
+    float[] plainQueries = new float[tokens * HIDDEN];
+    float[] plainKeys = new float[tokens * HIDDEN];
+    float[] plainValues = new float[tokens * HIDDEN];
+    float[][] seen = new float[3][];
+    MODEL.write(folder);
+    try (EsmWeights weights = EsmWeights.open(folder);
+        EsmEngine engine = EsmEngines.open("reference", "f32", weights)) {
+      LayerWeights layer = weights.layer(0);
+      engine.encode(
+          TokenBatch.of(List.of(protein(14, tokens))),
+          new ForwardObserver() {
+            @Override
+            public void hiddenState(int index, float[] hidden) {
+              if (index == 0) {
+                float[] normed = new float[hidden.length];
+                new ReferenceOperators()
+                    .layerNorm(hidden, tokens, layer.attentionNorm(), 1e-5f, normed);
+                apply(layer.query(), normed, plainQueries);
+                apply(layer.key(), normed, plainKeys);
+                apply(layer.value(), normed, plainValues);
+              }
+            }
+
+            @Override
+            public void attention(
+                int index, float[] queries, float[] keys, float[] values, float[] output) {
+              if (index == 0) {
+                seen[0] = queries.clone();
+                seen[1] = keys.clone();
+                seen[2] = values.clone();
+              }
+            }
+          });
+    }
+
+    assertThat(seen[2]).containsExactly(plainValues);
+    for (int row = 0; row < 2 * tokens; row++) {
+      int offset = row * 16;
+      // A rotation keeps the product of what it rotates alike, and moves all but the first token.
+      assertThat(dot(seen[0], seen[1], offset))
+          .isCloseTo(dot(plainQueries, plainKeys, offset) / 4, Offset.offset(1e-5));
+      assertThat(dot(seen[1], seen[1], offset))
+          .isCloseTo(dot(plainKeys, plainKeys, offset), Offset.offset(1e-5));
+      assertThat(seen[1][offset] == plainKeys[offset]).isEqualTo(row < 2);
+      assertThat(seen[0][offset] == plainQueries[offset] / 4).isEqualTo(row < 2);
+    }
+  }
+
+  @Test
   void logitsHaveARowOfTheVocabularyForEachToken() {
     MODEL.write(folder);
     try (EsmWeights weights = EsmWeights.open(folder);
@@ -219,6 +273,20 @@ class ReferenceEngineTest {
               "the model has no lm_head tensors, so it gives no logits; use the EsmForMaskedLM form"
                   + " of its weights");
     }
+  }
+
+  private static void apply(LinearWeights weights, float[] input, float[] output) {
+    try (Linear linear = new ReferenceOperators().linear(weights, Linear.Epilogue.NONE)) {
+      linear.apply(input, output.length / weights.outputs(), output);
+    }
+  }
+
+  private static double dot(float[] a, float[] b, int offset) {
+    double sum = 0;
+    for (int i = offset; i < offset + 16; i++) {
+      sum += (double) a[i] * b[i];
+    }
+    return sum;
   }
 
   private static void zero(Map<String, RandomEsmModel.Tensor> tensors, String name) {
