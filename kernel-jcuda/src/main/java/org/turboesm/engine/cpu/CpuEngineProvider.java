@@ -1,0 +1,69 @@
+package org.turboesm.engine.cpu;
+
+import java.util.List;
+import java.util.Optional;
+import org.turboesm.TurboEsmException;
+import org.turboesm.attention.vector.VectorAttentionKernels;
+import org.turboesm.engine.EngineCapabilities;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.EsmEngineProvider;
+import org.turboesm.engine.HostEngine;
+import org.turboesm.engine.Precision;
+import org.turboesm.esm2.EsmWeights;
+
+/** The engine for processors: oneDNN and the Java Vector API. Loads nothing until it is asked. */
+public final class CpuEngineProvider implements EsmEngineProvider {
+
+  @Override
+  public String name() {
+    return "cpu";
+  }
+
+  @Override
+  public int rank() {
+    return 50;
+  }
+
+  @Override
+  public Optional<String> unavailable() {
+    return CpuRequirements.ofThisJvm().unmet();
+  }
+
+  @Override
+  public List<Precision> precisions() {
+    return unavailable().isPresent() ? List.of() : List.of(Precision.F32);
+  }
+
+  @Override
+  public String description() {
+    if (unavailable().isPresent()) {
+      return "oneDNN and the Java Vector API";
+    }
+    return OneDnn.get().description() + ", Vector API " + VectorLayerNorm.bits() + " bits";
+  }
+
+  @Override
+  public EsmEngine open(EsmWeights weights, Precision precision) {
+    unavailable()
+        .ifPresent(
+            reason -> {
+              throw new TurboEsmException("engine " + name() + " cannot run here: " + reason);
+            });
+    if (precision != Precision.F32) {
+      throw new TurboEsmException(
+          "engine " + name() + " runs f32 alone, and was asked for " + precision.label());
+    }
+    CpuOperators operators = new CpuOperators();
+    try {
+      return new HostEngine(
+          weights,
+          operators,
+          new VectorAttentionKernels(),
+          new EngineCapabilities(name(), precision, description()));
+    } catch (RuntimeException | Error e) {
+      // A model that does not fit fails half-way: its first layers must not stay resident.
+      operators.close();
+      throw e;
+    }
+  }
+}
