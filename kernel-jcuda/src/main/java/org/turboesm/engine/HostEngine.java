@@ -30,7 +30,7 @@ public final class HostEngine implements EsmEngine {
     this.weights = weights;
     this.kernels = kernels;
     this.capabilities = capabilities;
-    this.forward = new EsmForward(weights, operators);
+    this.forward = EsmForward.load(weights, operators);
   }
 
   @Override

@@ -23,7 +23,7 @@ interface SessionCaches {
   void attend(
       int sequence, int layer, float[] queries, int token, AttentionState state, float[] output);
 
-  /** Tokens that one sequence's cache holds in the last layer. */
+  /** Tokens that one sequence's cache holds; asked between passes, when all layers agree. */
   int length(int sequence);
 
   long bytes(int sequence);

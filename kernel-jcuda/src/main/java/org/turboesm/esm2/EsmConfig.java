@@ -60,7 +60,7 @@ public record EsmConfig(
   }
 
   /**
-   * Reads {@code config.json}.
+   * Reads {@code config.json}; what it leaves out is as Hugging Face's EsmConfig has it.
    *
    * @throws TurboEsmException if the file is missing, not JSON, lacks a size, or describes a model
    *     that is not ESM-2
@@ -71,7 +71,7 @@ public record EsmConfig(
     if (!modelType.equals("esm")) {
       throw invalid(file, "model_type is \"" + modelType + "\", expected \"esm\"");
     }
-    String positions = json.path("position_embedding_type").asText("rotary");
+    String positions = json.path("position_embedding_type").asText("absolute");
     if (!positions.equals("rotary")) {
       throw invalid(
           file, "position_embedding_type is \"" + positions + "\"; ESM-2 has \"rotary\" (ESM-1?)");
@@ -86,9 +86,9 @@ public record EsmConfig(
           size(file, json, "num_attention_heads"),
           size(file, json, "intermediate_size"),
           size(file, json, "vocab_size"),
-          (float) json.path("layer_norm_eps").asDouble(1e-5),
+          (float) json.path("layer_norm_eps").asDouble(1e-12),
           (float) json.path("rope_theta").asDouble(10000.0),
-          json.path("token_dropout").asBoolean(true),
+          json.path("token_dropout").asBoolean(false),
           json.path("tie_word_embeddings").asBoolean(true));
     } catch (TurboEsmException e) {
       throw e.getMessage().startsWith(file.toString()) ? e : invalid(file, e.getMessage());
@@ -101,7 +101,11 @@ public record EsmConfig(
           file + ": no such file; a model folder needs config.json beside its safetensors");
     }
     try {
-      return new ObjectMapper().readTree(file.toFile());
+      JsonNode json = new ObjectMapper().readTree(file.toFile());
+      if (!json.isObject()) {
+        throw invalid(file, "holds no JSON object");
+      }
+      return json;
     } catch (IOException e) {
       throw new TurboEsmException(file + ": not readable as JSON: " + e.getMessage(), e);
     }

@@ -24,7 +24,7 @@ public final class EsmForward implements AutoCloseable {
   private final LayerNormWeights finalNorm;
   private final Optional<LmHead> lmHead;
   private final RotaryEmbedding rotary;
-  private final List<Linear> owned = new ArrayList<>();
+  private final ResidentLinears resident;
 
   private record Layer(
       LayerNormWeights attentionNorm,
@@ -34,72 +34,88 @@ public final class EsmForward implements AutoCloseable {
       Linear attentionOutput,
       LayerNormWeights feedForwardNorm,
       Linear intermediate,
-      Linear output) {}
+      Linear output) {
+
+    Layer with(Linear otherValue, Linear otherAttentionOutput) {
+      return new Layer(
+          attentionNorm,
+          query,
+          key,
+          otherValue,
+          otherAttentionOutput,
+          feedForwardNorm,
+          intermediate,
+          output);
+    }
+  }
 
   private record LmHead(Linear dense, LayerNormWeights norm, Linear decoder) {}
 
   /** W_v with W_o of one layer, which a codec's value transform replaces together. */
   public record ValueProjections(LinearWeights value, LinearWeights attentionOutput) {}
 
-  /** Makes the weights resident, one layer after the other. */
-  public EsmForward(EsmWeights weights, EsmOperators operators) {
-    this.config = weights.config();
+  /**
+   * @param resident the linear layers that this pass made, and closes
+   */
+  private EsmForward(
+      EsmConfig config,
+      EsmOperators operators,
+      float[] wordEmbeddings,
+      List<Layer> layers,
+      LayerNormWeights finalNorm,
+      Optional<LmHead> lmHead,
+      RotaryEmbedding rotary,
+      ResidentLinears resident) {
+    this.config = config;
     this.operators = operators;
-    this.wordEmbeddings = weights.wordEmbeddings();
-    this.layers = new ArrayList<>(config.layers());
-    this.finalNorm = weights.finalNorm();
-    this.rotary = new RotaryEmbedding(weights.inverseFrequency());
-    for (int i = 0; i < config.layers(); i++) {
-      LayerWeights layer = weights.layer(i);
-      layers.add(
-          new Layer(
-              layer.attentionNorm(),
-              own(layer.query(), Linear.Epilogue.NONE),
-              own(layer.key(), Linear.Epilogue.NONE),
-              own(layer.value(), Linear.Epilogue.NONE),
-              own(layer.attentionOutput(), Linear.Epilogue.ADD),
-              layer.feedForwardNorm(),
-              own(layer.intermediate(), Linear.Epilogue.GELU),
-              own(layer.output(), Linear.Epilogue.ADD)));
-    }
-    this.lmHead =
-        weights
-            .lmHead()
-            .map(
-                head ->
-                    new LmHead(
-                        own(head.dense(), Linear.Epilogue.GELU),
-                        head.norm(),
-                        own(head.decoder(), Linear.Epilogue.NONE)));
+    this.wordEmbeddings = wordEmbeddings;
+    this.layers = layers;
+    this.finalNorm = finalNorm;
+    this.lmHead = lmHead;
+    this.rotary = rotary;
+    this.resident = resident;
   }
 
-  /** Shares all of {@code base} but the value and output projections, which it owns. */
-  private EsmForward(
-      EsmForward base,
-      EsmWeights weights,
-      BiFunction<Integer, ValueProjections, ValueProjections> fold) {
-    this.config = base.config;
-    this.operators = base.operators;
-    this.wordEmbeddings = base.wordEmbeddings;
-    this.layers = new ArrayList<>(config.layers());
-    this.finalNorm = base.finalNorm;
-    this.lmHead = base.lmHead;
-    this.rotary = base.rotary;
-    for (int i = 0; i < config.layers(); i++) {
-      ValueProjections folded =
-          fold.apply(i, new ValueProjections(weights.value(i), weights.attentionOutput(i)));
-      Layer layer = base.layers.get(i);
-      layers.add(
-          new Layer(
-              layer.attentionNorm,
-              layer.query,
-              layer.key,
-              own(folded.value(), Linear.Epilogue.NONE),
-              own(folded.attentionOutput(), Linear.Epilogue.ADD),
-              layer.feedForwardNorm,
-              layer.intermediate,
-              layer.output));
+  /** Makes the weights resident, one layer after the other. */
+  public static EsmForward load(EsmWeights weights, EsmOperators operators) {
+    ResidentLinears resident = new ResidentLinears(operators);
+    try {
+      List<Layer> layers = new ArrayList<>();
+      for (int i = 0; i < weights.config().layers(); i++) {
+        layers.add(layer(weights.layer(i), resident));
+      }
+      return new EsmForward(
+          weights.config(),
+          operators,
+          weights.wordEmbeddings(),
+          layers,
+          weights.finalNorm(),
+          weights.lmHead().map(head -> lmHead(head, resident)),
+          new RotaryEmbedding(weights.inverseFrequency()),
+          resident);
+    } catch (RuntimeException e) {
+      resident.close();
+      throw e;
     }
+  }
+
+  private static Layer layer(LayerWeights weights, ResidentLinears resident) {
+    return new Layer(
+        weights.attentionNorm(),
+        resident.add(weights.query(), Linear.Epilogue.NONE),
+        resident.add(weights.key(), Linear.Epilogue.NONE),
+        resident.add(weights.value(), Linear.Epilogue.NONE),
+        resident.add(weights.attentionOutput(), Linear.Epilogue.ADD),
+        weights.feedForwardNorm(),
+        resident.add(weights.intermediate(), Linear.Epilogue.GELU),
+        resident.add(weights.output(), Linear.Epilogue.ADD));
+  }
+
+  private static LmHead lmHead(LmHeadWeights weights, ResidentLinears resident) {
+    return new LmHead(
+        resident.add(weights.dense(), Linear.Epilogue.GELU),
+        weights.norm(),
+        resident.add(weights.decoder(), Linear.Epilogue.NONE));
   }
 
   /**
@@ -110,7 +126,25 @@ public final class EsmForward implements AutoCloseable {
    */
   public EsmForward withValueProjections(
       EsmWeights weights, BiFunction<Integer, ValueProjections, ValueProjections> fold) {
-    return new EsmForward(this, weights, fold);
+    ResidentLinears folded = new ResidentLinears(operators);
+    try {
+      List<Layer> foldedLayers = new ArrayList<>();
+      for (int i = 0; i < layers.size(); i++) {
+        ValueProjections projections =
+            fold.apply(i, new ValueProjections(weights.value(i), weights.attentionOutput(i)));
+        foldedLayers.add(
+            layers
+                .get(i)
+                .with(
+                    folded.add(projections.value(), Linear.Epilogue.NONE),
+                    folded.add(projections.attentionOutput(), Linear.Epilogue.ADD)));
+      }
+      return new EsmForward(
+          config, operators, wordEmbeddings, foldedLayers, finalNorm, lmHead, rotary, folded);
+    } catch (RuntimeException e) {
+      folded.close();
+      throw e;
+    }
   }
 
   public EsmConfig config() {
@@ -220,15 +254,8 @@ public final class EsmForward implements AutoCloseable {
     return config.tokenDropout() ? (1 - TRAINED_MASK_FRACTION) / (1 - maskedFraction) : 1f;
   }
 
-  private Linear own(LinearWeights weights, Linear.Epilogue epilogue) {
-    Linear linear = operators.linear(weights, epilogue);
-    owned.add(linear);
-    return linear;
-  }
-
   @Override
   public void close() {
-    owned.forEach(Linear::close);
-    owned.clear();
+    resident.close();
   }
 }

@@ -162,8 +162,9 @@ public final class EsmWeights implements AutoCloseable {
   }
 
   /**
-   * SHA-256, in hex, over names, types, shapes and bytes of all tensors in the order of their
-   * names: the same weights hash alike in one file or in shards. Reads the whole model once.
+   * SHA-256, in hex, over the configuration and over names, types, shapes and bytes of all tensors
+   * in the order of their names: the same model hashes alike in one file or in shards. Reads the
+   * whole model once.
    */
   public String hash() {
     String value = hash;
@@ -181,6 +182,7 @@ public final class EsmWeights implements AutoCloseable {
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-256", e);
     }
+    digest.update((config.toString() + '\n').getBytes(StandardCharsets.UTF_8));
     fileOfTensor.forEach(
         (name, file) -> {
           SafetensorsFile.Tensor tensor = file.tensors().get(name);

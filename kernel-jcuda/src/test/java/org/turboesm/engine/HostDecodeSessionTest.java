@@ -269,7 +269,7 @@ class HostDecodeSessionTest {
     float[][] keys = new float[layers][0];
     float[][] values = new float[layers][0];
     float[] all = new float[0];
-    try (EsmForward forward = new EsmForward(weights, new ReferenceOperators())) {
+    try (EsmForward forward = EsmForward.load(weights, new ReferenceOperators())) {
       for (int t = prefix - 1; t < protein.length; t++) {
         boolean isPrefix = t < prefix;
         int[] tokens = isPrefix ? Arrays.copyOf(protein, prefix) : new int[] {protein[t]};

@@ -41,11 +41,11 @@ class EsmConfigTest {
   }
 
   @Test
-  void constantsThatTheFileLeavesOutAreThoseOfEsm2() throws IOException {
+  void constantsThatTheFileLeavesOutAreHuggingFaces() throws IOException {
     write(json -> {});
 
     assertThat(EsmConfig.read(file))
-        .isEqualTo(new EsmConfig(6, 320, 20, 1280, 33, 1e-5f, 10000f, true, true));
+        .isEqualTo(new EsmConfig(6, 320, 20, 1280, 33, 1e-12f, 10000f, false, true));
   }
 
   @ParameterizedTest
@@ -100,10 +100,10 @@ class EsmConfigTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"", "[]", "null", "3"})
-  void jsonThatIsNoObjectLacksItsSizes(String content) throws IOException {
+  void jsonThatIsNoObject(String content) throws IOException {
     Files.writeString(file, content);
 
-    assertRefused().hasMessage(file + ": field \"num_hidden_layers\" is missing or not an integer");
+    assertRefused().hasMessage(file + ": holds no JSON object");
   }
 
   @Test
