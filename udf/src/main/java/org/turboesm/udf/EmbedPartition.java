@@ -101,9 +101,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       return;
     }
     counters.statistics().add(Map.of(mode, statistics));
+    counters.passes().add(statistics.proteins());
     counters.tokens().add(statistics.tokens());
-    if (mode == settings.modes().get(settings.modes().size() - 1)) {
-      counters.proteins().add(statistics.proteins());
-    }
   }
 }

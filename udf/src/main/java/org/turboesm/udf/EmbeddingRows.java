@@ -11,6 +11,7 @@ import org.apache.spark.TaskKilledException;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.turboesm.fidelity.Pooling;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * The rows of one partition, made batch by batch and mode by mode as they are asked for: no more
@@ -114,7 +115,7 @@ final class EmbeddingRows implements Iterator<Row> {
           .byLayer()
           .forEach(
               (layer, hidden) -> means.put(layer, Pooling.mean(hidden, first, tokens, hiddenSize)));
-      values[column++] = means;
+      values[column++] = CollectionConverters.asScala(means);
     }
     values[column] = mode.label();
     return RowFactory.create(values);

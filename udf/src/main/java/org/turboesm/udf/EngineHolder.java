@@ -58,11 +58,11 @@ public final class EngineHolder {
     long start = System.nanoTime();
     ResidentModel model = ResidentModel.open(spec);
     LOG.info(
-        "model {} is resident in {} s: engine {}, {}",
+        "model {} is resident after {} s: engine {}, {}",
         spec.model(),
         (System.nanoTime() - start) / 1_000_000 / 1000.0,
         model.engine().capabilities().engine(),
-        model.engine().capabilities().description());
+        model.engine().capabilities().precision().label());
     return model;
   }
 }

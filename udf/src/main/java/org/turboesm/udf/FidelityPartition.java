@@ -81,9 +81,9 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
         int prefix = mode == Mode.DECODE ? settings.prefill().tokens(batch.tokens().length(s)) : 0;
         rows.add(row(batch.rows().get(s), mode, prefix, measured.get(s)));
       }
+      counters.passes().add(batch.rows().size());
+      counters.tokens().add(batch.tokens().size());
     }
-    counters.proteins().add(batch.rows().size());
-    counters.tokens().add(batch.tokens().size());
   }
 
   private Row row(Row protein, Mode mode, int prefixTokens, ProteinFidelity fidelity) {

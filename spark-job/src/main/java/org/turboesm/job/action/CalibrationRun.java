@@ -61,11 +61,10 @@ public final class CalibrationRun {
             "ingest",
             () -> Ingest.run(spark, inputs),
             read -> String.format("%,d proteins", read.accepted()))) {
-      int most = (int) Math.min(proteins, Math.max(1, ingested.accepted() / 2));
       Calibration fitted =
           phases.run(
               "calibrate",
-              () -> fit(model, ProteinSample.calibration(ingested.proteins(), most)),
+              () -> fit(model, ProteinSample.calibration(ingested.proteins(), proteins)),
               done ->
                   String.format(
                       "%s on %,d proteins, %,d tokens",

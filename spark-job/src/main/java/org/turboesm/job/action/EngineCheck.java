@@ -20,16 +20,14 @@ final class EngineCheck {
    */
   static void check(EngineSpec spec, SparkContext spark) {
     Precision.parse(spec.precision());
-    if (spark.isLocal()) {
-      EsmEngines.select(spec.engine());
+    if (spec.engine().equals(EsmEngines.AUTO)) {
       return;
     }
     boolean known =
         EsmEngines.providers().stream()
             .map(EsmEngineProvider::name)
             .anyMatch(name -> name.equals(spec.engine()));
-    if (!known && !spec.engine().equals(EsmEngines.AUTO)) {
-      // Throws, naming the engines of this build.
+    if (spark.isLocal() || !known) {
       EsmEngines.select(spec.engine());
     }
   }

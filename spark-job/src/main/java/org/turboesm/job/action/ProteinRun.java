@@ -150,17 +150,12 @@ public final class ProteinRun {
   }
 
   private Calibration calibrate(ModelIdentity model, Ingested ingested) {
-    int wanted = settings.calibration().proteins();
-    if (settings.fidelitySample() > 0) {
-      // Of a small input, half is left to measure on.
-      wanted = (int) Math.min(wanted, Math.max(1, ingested.accepted() / 2));
-    }
-    int proteins = wanted;
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     return phases.run(
         "calibrate",
         () -> {
-          ProteinSample sample = ProteinSample.calibration(ingested.proteins(), proteins);
+          ProteinSample sample =
+              ProteinSample.calibration(ingested.proteins(), settings.calibration().proteins());
           return new Calibrate(context, settings.engine(), model, settings.calibration().codec())
               .fit(sample, Math.min(sample.size(), 4 * context.defaultParallelism()));
         },
@@ -184,6 +179,7 @@ public final class ProteinRun {
           .line("fidelity: not measured, for calibration has seen every protein of the input");
       return Map.of();
     }
+    int scoredModes = (int) settings.modes().stream().filter(Mode::needsCalibration).count();
     EmbedCounters counters = EmbedCounters.register(spark.sparkContext());
     EmbedSettings scored =
         new EmbedSettings(
@@ -205,7 +201,8 @@ public final class ProteinRun {
                   phases.console(),
                   "fidelity",
                   proteins,
-                  size.getLong(0) + 2 * proteins,
+                  scoredModes,
+                  (size.getLong(0) + 2 * proteins) * scoredModes,
                   counters)) {
             ProteinPlan plan = ProteinPlan.of(heldOut, parallelism(), 2L * Score.BATCH_TOKENS);
             new Score(scored, calibration, counters)
@@ -240,6 +237,7 @@ public final class ProteinRun {
                   phases.console(),
                   name,
                   ingested.accepted(),
+                  settings.modes().size(),
                   tokens,
                   counters)) {
             new Embed(

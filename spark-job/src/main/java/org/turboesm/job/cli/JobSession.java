@@ -17,17 +17,19 @@ final class JobSession implements AutoCloseable {
   private JobSession(SparkSession spark, boolean ours) {
     this.spark = spark;
     this.ours = ours;
+    // A file a mode is open at once in each task, so that rows need no sort by mode.
+    spark.conf().set("spark.sql.maxConcurrentOutputFileWriters", "8");
+    // Spark warns of plans that are longer; ours have many columns.
+    spark.conf().set("spark.sql.debug.maxToStringFields", "1000");
   }
 
   /**
    * @param master used where spark-submit has given none; null for all cores of this machine
    */
   static JobSession open(String master) {
-    if (SparkSession.getActiveSession().isDefined()) {
-      return new JobSession(SparkSession.getActiveSession().get(), false);
-    }
-    if (SparkSession.getDefaultSession().isDefined()) {
-      return new JobSession(SparkSession.getDefaultSession().get(), false);
+    if (SparkSession.getDefaultSession().isDefined()
+        && !SparkSession.getDefaultSession().get().sparkContext().isStopped()) {
+      return new JobSession(SparkSession.getDefaultSession().get().newSession(), false);
     }
     SparkConf conf = new SparkConf();
     conf.setIfMissing(MASTER, master == null ? "local[*]" : master);
@@ -39,8 +41,6 @@ final class JobSession implements AutoCloseable {
     } else {
       jar().ifPresent(jar -> conf.setIfMissing("spark.jars", jar));
     }
-    // A file a mode is open at once in each task, so that rows need no sort by mode.
-    conf.setIfMissing("spark.sql.maxConcurrentOutputFileWriters", "8");
     try {
       return new JobSession(SparkSession.builder().config(conf).getOrCreate(), true);
     } catch (RuntimeException e) {

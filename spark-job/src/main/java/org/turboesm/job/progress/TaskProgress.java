@@ -22,6 +22,7 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
   private final Console console;
   private final String name;
   private final long proteins;
+  private final int modes;
   private final long tokens;
   private final EmbedCounters counters;
   private final long start = System.nanoTime();
@@ -34,12 +35,14 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
       Console console,
       String name,
       long proteins,
+      int modes,
       long tokens,
       EmbedCounters counters) {
     this.spark = spark;
     this.console = console;
     this.name = name;
     this.proteins = proteins;
+    this.modes = modes;
     this.tokens = tokens;
     this.counters = counters;
   }
@@ -48,17 +51,20 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
    * Watches until it is closed.
    *
    * @param name of what is running
-   * @param proteins to be counted in all
-   * @param tokens to be counted in all
+   * @param proteins to be run
+   * @param modes how many passes each of them takes
+   * @param tokens of all passes
    */
   public static TaskProgress watch(
       SparkContext spark,
       Console console,
       String name,
       long proteins,
+      int modes,
       long tokens,
       EmbedCounters counters) {
-    TaskProgress progress = new TaskProgress(spark, console, name, proteins, tokens, counters);
+    TaskProgress progress =
+        new TaskProgress(spark, console, name, proteins, modes, tokens, counters);
     spark.addSparkListener(progress);
     return progress;
   }
@@ -90,18 +96,18 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
   }
 
   private Done done(scala.collection.Iterable<AccumulableInfo> accumulables) {
-    long doneProteins = 0;
+    long passes = 0;
     long doneTokens = 0;
     for (AccumulableInfo info : CollectionConverters.asJava(accumulables)) {
       if (info.update().isDefined() && info.update().get() instanceof Long count) {
-        if (info.id() == counters.proteins().id()) {
-          doneProteins = count;
+        if (info.id() == counters.passes().id()) {
+          passes = count;
         } else if (info.id() == counters.tokens().id()) {
           doneTokens = count;
         }
       }
     }
-    return new Done(doneProteins, doneTokens);
+    return new Done(passes, doneTokens);
   }
 
   private void show() {
@@ -118,7 +124,7 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
                 Locale.ROOT,
                 "%s: %,d/%,d proteins, %,.0f tokens/s",
                 name,
-                Math.min(done.proteins(), proteins),
+                Math.min(done.passes() / modes, proteins),
                 proteins,
                 speed));
     if (done.tokens() > 0 && done.tokens() < tokens) {
@@ -142,11 +148,11 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
   }
 
   /** What was counted. */
-  record Done(long proteins, long tokens) {
+  record Done(long passes, long tokens) {
     static final Done NOTHING = new Done(0, 0);
 
     Done plus(Done other) {
-      return new Done(proteins + other.proteins, tokens + other.tokens);
+      return new Done(passes + other.passes, tokens + other.tokens);
     }
   }
 }
