@@ -176,8 +176,8 @@ final class CalibrationFile {
       bits.add(width);
     }
     row.put(name + "_channel_bits", bits);
-    row.put(name + "_centroids", list(codebook.centroids()));
-    row.put(name + "_thresholds", list(codebook.thresholds()));
+    row.put(name + "_centroids", list(Arrays.copyOf(codebook.centroids(), codebook.size())));
+    row.put(name + "_thresholds", list(Arrays.copyOf(codebook.thresholds(), codebook.size())));
   }
 
   private static List<Float> list(float[] values) {

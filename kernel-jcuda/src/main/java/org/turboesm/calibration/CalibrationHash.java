@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import org.turboesm.kv.AffineMap;
@@ -54,8 +55,8 @@ final class CalibrationHash {
     for (int width : codebook.bits()) {
       digest.update((byte) width);
     }
-    add(codebook.centroids());
-    add(codebook.thresholds());
+    add(Arrays.copyOf(codebook.centroids(), codebook.size()));
+    add(Arrays.copyOf(codebook.thresholds(), codebook.size()));
   }
 
   private void add(float[] values) {

@@ -13,6 +13,9 @@ import java.util.Arrays;
 public final class Codebook implements Serializable {
   private static final long serialVersionUID = 1L;
 
+  /** Entries behind the last table, so that a kernel may read sixteen from where a table starts. */
+  private static final int PADDING = 16;
+
   private final int[] bits;
   private final int[] offsets;
   private final float[] centroids;
@@ -51,8 +54,8 @@ public final class Codebook implements Serializable {
       }
       offsets[c + 1] = offsets[c] + (1 << bits[c]);
     }
-    this.centroids = new float[offsets[bits.length]];
-    this.thresholds = new float[offsets[bits.length]];
+    this.centroids = new float[offsets[bits.length] + PADDING];
+    this.thresholds = new float[offsets[bits.length] + PADDING];
     for (int c = 0; c < bits.length; c++) {
       System.arraycopy(centroids[c], 0, this.centroids, offsets[c], centroids[c].length);
       System.arraycopy(thresholds[c], 0, this.thresholds, offsets[c], thresholds[c].length);
@@ -79,12 +82,20 @@ public final class Codebook implements Serializable {
     return offsets[channel];
   }
 
-  /** All centroids, channel by channel; not to be changed. */
+  /** Centroids of all channels, and as many thresholds with the closing infinities. */
+  public int size() {
+    return offsets[bits.length];
+  }
+
+  /** All {@link #size} centroids, channel by channel, and sixteen zeros; not to be changed. */
   public float[] centroids() {
     return centroids;
   }
 
-  /** All thresholds, channel by channel, each channel's closed by infinity; not to be changed. */
+  /**
+   * All thresholds, channel by channel, each channel's closed by infinity, and sixteen zeros; not
+   * to be changed.
+   */
   public float[] thresholds() {
     return thresholds;
   }
@@ -108,7 +119,7 @@ public final class Codebook implements Serializable {
 
   /** Bytes of the centroids as floats: what the tables weigh beside a cache. */
   public long bytes() {
-    return (long) centroids.length * Float.BYTES;
+    return (long) size() * Float.BYTES;
   }
 
   @Override

@@ -21,14 +21,10 @@ final class Lanes {
   static final int COUNT = FLOATS.length();
   static final int BLOCK = PackedKvLayout.BLOCK_TOKENS;
 
-  /** Vectors that hold one channel of a block. */
-  static final int VECTORS_PER_BLOCK = BLOCK / COUNT;
-
-  /** For each vector of a block, the bit of a plane word that each lane's token has. */
-  private static final int[] TOKEN_BITS = new int[BLOCK];
+  private static final int[] TOKENS = new int[BLOCK];
 
   static {
-    Arrays.setAll(TOKEN_BITS, t -> 1 << t);
+    Arrays.setAll(TOKENS, t -> t);
   }
 
   private Lanes() {}
@@ -41,9 +37,9 @@ final class Lanes {
     return VectorSpecies.of(float.class, VectorShape.forBitSize(bits));
   }
 
-  /** The plane-word bits of the tokens in vector {@code v} of a block. */
-  static IntVector tokenBits(int v) {
-    return IntVector.fromArray(INTS, TOKEN_BITS, v * COUNT);
+  /** The numbers in their block of {@code COUNT} tokens, from {@code first} on. */
+  static IntVector tokens(int first) {
+    return IntVector.fromArray(INTS, TOKENS, first);
   }
 
   static FloatVector load(float[] array, int offset) {
