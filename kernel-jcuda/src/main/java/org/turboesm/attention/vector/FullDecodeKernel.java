@@ -1,7 +1,6 @@
 package org.turboesm.attention.vector;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import org.turboesm.attention.AttentionState;
 import org.turboesm.kv.FullKvBlocks;
 
@@ -60,8 +59,9 @@ final class FullDecodeKernel {
         }
       }
     }
+    float[] scratch = new float[Lanes.COUNT];
     for (int c = 0; c < headDim; c++) {
-      output[c] += Lanes.load(partialSums, c * Lanes.COUNT).reduceLanes(VectorOperators.ADD);
+      output[c] += Lanes.sum(Lanes.load(partialSums, c * Lanes.COUNT), scratch);
     }
   }
 }

@@ -3,7 +3,6 @@ package org.turboesm.attention.vector;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import org.turboesm.kv.PackedKvLayout;
@@ -50,9 +49,20 @@ final class Lanes {
     return FloatVector.broadcast(FLOATS, value);
   }
 
-  /** exp of each lane; relative error below 1e-7, and 0 for negative infinity. */
-  static FloatVector exp(FloatVector x) {
-    return x.lanewise(VectorOperators.EXP);
+  /**
+   * The sum of all lanes, pairwise. {@code reduceLanes(ADD)} adds in an order of its own that
+   * differs between interpreted and compiled code, and a result must not depend on how warm it is.
+   *
+   * @param scratch at least {@link #COUNT} floats, overwritten
+   */
+  static float sum(FloatVector x, float[] scratch) {
+    x.intoArray(scratch, 0);
+    for (int half = COUNT / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        scratch[i] += scratch[half + i];
+      }
+    }
+    return scratch[0];
   }
 
   /** The next multiple of {@code unit}. */

@@ -2,7 +2,6 @@ package org.turboesm.attention.vector;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 import org.turboesm.attention.AttentionState;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.PackedKvBlocks;
@@ -20,6 +19,7 @@ final class PackedDecodeKernel {
   private final int[] words;
   private final int wordsPerBlock;
   private final int padded;
+  private final float[] scratch = new float[Lanes.COUNT];
 
   private PackedDecodeKernel(PackedKvBlocks cache) {
     this.words = cache.words();
@@ -104,6 +104,6 @@ final class PackedDecodeKernel {
                 .fma(Lanes.load(weights, t), sum);
       }
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum, scratch);
   }
 }

@@ -22,10 +22,10 @@ final class Softmax {
   static float exponentials(float[] logits, int offset, int padded, float max) {
     FloatVector sum = Lanes.broadcast(0);
     for (int i = 0; i < padded; i += Lanes.COUNT) {
-      FloatVector weight = Lanes.exp(Lanes.load(logits, offset + i).sub(max));
+      FloatVector weight = Exponential.of(Lanes.load(logits, offset + i).sub(max));
       weight.intoArray(logits, offset + i);
       sum = sum.add(weight);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum, new float[Lanes.COUNT]);
   }
 }
