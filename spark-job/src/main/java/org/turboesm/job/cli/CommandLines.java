@@ -18,6 +18,7 @@ public final class CommandLines {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(true)
         .setUsageHelpLongOptionsMaxWidth(28)
+        .setParameterExceptionHandler(new UsageHandler())
         .setExecutionExceptionHandler(new FailureHandler());
   }
 }

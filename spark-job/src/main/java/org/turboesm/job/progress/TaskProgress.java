@@ -1,7 +1,6 @@
 package org.turboesm.job.progress;
 
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 import org.apache.spark.SparkContext;
 import org.apache.spark.scheduler.AccumulableInfo;
@@ -20,10 +19,7 @@ import scala.jdk.javaapi.CollectionConverters;
 public final class TaskProgress extends SparkListener implements AutoCloseable {
   private final SparkContext spark;
   private final Console console;
-  private final String name;
-  private final long proteins;
-  private final int modes;
-  private final long tokens;
+  private final ProgressLine line;
   private final EmbedCounters counters;
   private final long start = System.nanoTime();
 
@@ -31,19 +27,10 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
   private Done ended = Done.NOTHING;
 
   private TaskProgress(
-      SparkContext spark,
-      Console console,
-      String name,
-      long proteins,
-      int modes,
-      long tokens,
-      EmbedCounters counters) {
+      SparkContext spark, Console console, ProgressLine line, EmbedCounters counters) {
     this.spark = spark;
     this.console = console;
-    this.name = name;
-    this.proteins = proteins;
-    this.modes = modes;
-    this.tokens = tokens;
+    this.line = line;
     this.counters = counters;
   }
 
@@ -54,6 +41,7 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
    * @param proteins to be run
    * @param modes how many passes each of them takes
    * @param tokens of all passes
+   * @param counters that the job's tasks count with
    */
   public static TaskProgress watch(
       SparkContext spark,
@@ -64,7 +52,7 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
       long tokens,
       EmbedCounters counters) {
     TaskProgress progress =
-        new TaskProgress(spark, console, name, proteins, modes, tokens, counters);
+        new TaskProgress(spark, console, new ProgressLine(name, proteins, modes, tokens), counters);
     spark.addSparkListener(progress);
     return progress;
   }
@@ -97,48 +85,22 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
 
   private Done done(scala.collection.Iterable<AccumulableInfo> accumulables) {
     long passes = 0;
-    long doneTokens = 0;
+    long tokens = 0;
     for (AccumulableInfo info : CollectionConverters.asJava(accumulables)) {
       if (info.update().isDefined() && info.update().get() instanceof Long count) {
         if (info.id() == counters.passes().id()) {
           passes = count;
         } else if (info.id() == counters.tokens().id()) {
-          doneTokens = count;
+          tokens = count;
         }
       }
     }
-    return new Done(passes, doneTokens);
+    return new Done(passes, tokens);
   }
 
   private void show() {
     Done done = running.values().stream().reduce(ended, Done::plus);
-    console.passing(line(done, (System.nanoTime() - start) / 1e9));
-  }
-
-  /** Package-private for its test. */
-  String line(Done done, double seconds) {
-    double speed = done.tokens() / Math.max(seconds, 1e-3);
-    StringBuilder line =
-        new StringBuilder(
-            String.format(
-                Locale.ROOT,
-                "%s: %,d/%,d proteins, %,.0f tokens/s",
-                name,
-                Math.min(done.passes() / modes, proteins),
-                proteins,
-                speed));
-    if (done.tokens() > 0 && done.tokens() < tokens) {
-      line.append(", ").append(clock((tokens - done.tokens()) / speed)).append(" left");
-    }
-    return line.toString();
-  }
-
-  private static String clock(double seconds) {
-    long rounded = Math.round(seconds);
-    return rounded < 3600
-        ? String.format(Locale.ROOT, "%d:%02d", rounded / 60, rounded % 60)
-        : String.format(
-            Locale.ROOT, "%d:%02d:%02d", rounded / 3600, rounded / 60 % 60, rounded % 60);
+    console.passing(line.of(done.passes(), done.tokens(), (System.nanoTime() - start) / 1e9));
   }
 
   /** Stops watching. */
@@ -147,11 +109,10 @@ public final class TaskProgress extends SparkListener implements AutoCloseable {
     spark.removeSparkListener(this);
   }
 
-  /** What was counted. */
-  record Done(long passes, long tokens) {
-    static final Done NOTHING = new Done(0, 0);
+  private record Done(long passes, long tokens) {
+    private static final Done NOTHING = new Done(0, 0);
 
-    Done plus(Done other) {
+    private Done plus(Done other) {
       return new Done(passes + other.passes, tokens + other.tokens);
     }
   }

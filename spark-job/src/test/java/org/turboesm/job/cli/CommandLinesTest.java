@@ -1,0 +1,104 @@
+package org.turboesm.job.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The command line as far as it needs no Spark session. */
+class CommandLinesTest {
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int run(String... args) {
+    return CommandLines.create(new PrintWriter(out), new PrintWriter(err)).execute(args);
+  }
+
+  @Test
+  void helpNamesTheCommands() {
+    assertThat(run("--help")).isZero();
+    assertThat(out.toString()).contains("demo", "run", "embed", "calibrate", "doctor", "help");
+    assertThat(run("help", "run")).isZero();
+    assertThat(out.toString()).contains("--fidelity-sample", "Default: 64");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"demo", "run", "embed", "calibrate"})
+  void everyOptionHasADefaultOrIsRequired(String command) {
+    assertThat(run(command, "--help")).isZero();
+    assertThat(out.toString()).contains("--output", "Default: ");
+  }
+
+  @Test
+  void versionNamesWhatRuns() {
+    assertThat(run("--version")).isZero();
+    assertThat(out.toString()).contains("TurboESM on Spark", "Spark 4.", "Java ");
+  }
+
+  @Test
+  void withoutACommandItIsCalledWrongly() {
+    assertThat(run()).isEqualTo(2);
+    assertThat(err.toString()).contains("a command is missing", "Usage: turboesm");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          --modes sideways          | unknown mode "sideways"
+          --bits 9                  | bits 9,9 are out of range
+          --bits x                  | neither one number like 3
+          --codec zip               | unknown codec "zip"
+          --prefill 1.5             | neither a fraction
+          --fidelity-sample some    | expected a number, 0 or all
+          --fidelity-sample -1      | expected a number, 0 or all
+          --pooling max             | unknown pooling "max"
+          --layers one              | "one" is not a whole number
+          --batch-tokens 0          | --batch-tokens is 0, expected at least 1
+          --batch-tokens many       | many
+          --calibration-proteins 0  | --calibration-proteins is 0
+          --nonsense                | Unknown option: '--nonsense'
+          """)
+  void wrongValuesAreErrorsOfUsage(String words, String message) {
+    String[] given = words.split(" ");
+    String[] args = new String[given.length + 5];
+    System.arraycopy(new String[] {"run", "--input", "x.fasta", "--output", "out"}, 0, args, 0, 5);
+    System.arraycopy(given, 0, args, 5, given.length);
+    assertThat(run(args)).isEqualTo(2);
+    assertThat(err.toString())
+        .contains(message)
+        .contains("turboesm run --help describes the options")
+        .hasLineCount(2);
+  }
+
+  @Test
+  void inputAndOutputAreRequired() {
+    assertThat(run("embed")).isEqualTo(2);
+    assertThat(err.toString()).contains("--input", "--output");
+  }
+
+  @Test
+  void demoProteinsAreExtractedAndRemoved() throws IOException {
+    Path file;
+    try (DemoProteins demo = DemoProteins.extract(7)) {
+      file = demo.file();
+      try (BufferedReader reader = Files.newBufferedReader(file)) {
+        assertThat(reader.lines().filter(line -> line.startsWith(">"))).hasSize(7);
+      }
+    }
+    assertThat(file).doesNotExist();
+    try (DemoProteins all = DemoProteins.extract(1000);
+        BufferedReader reader = Files.newBufferedReader(all.file())) {
+      assertThat(reader.lines().filter(line -> line.startsWith(">"))).hasSize(500);
+    }
+  }
+}

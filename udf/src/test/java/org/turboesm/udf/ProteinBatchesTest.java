@@ -1,0 +1,75 @@
+package org.turboesm.udf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.junit.jupiter.api.Test;
+import org.turboesm.TurboEsmException;
+
+class ProteinBatchesTest {
+
+  /** As Spark's generated code: next() without hasNext() before it fails. */
+  private static Iterator<Row> strict(List<Row> rows) {
+    Iterator<Row> iterator = rows.iterator();
+    return new Iterator<>() {
+      private boolean asked;
+
+      @Override
+      public boolean hasNext() {
+        asked = true;
+        return iterator.hasNext();
+      }
+
+      @Override
+      public Row next() {
+        assertThat(asked).isTrue();
+        asked = false;
+        return iterator.next();
+      }
+    };
+  }
+
+  private static List<Row> rows(List<Integer> lengths) {
+    return lengths.stream().map(length -> RowFactory.create(length, "M".repeat(length))).toList();
+  }
+
+  @Property
+  void keepOrderAndBudget(
+      @ForAll @Size(max = 40) List<@IntRange(min = 1, max = 50) Integer> lengths,
+      @ForAll @IntRange(min = 1, max = 120) int budget) {
+    List<Row> seen = new ArrayList<>();
+    int previous = 0;
+    ProteinBatches batches = new ProteinBatches(strict(rows(lengths)), 1, budget);
+    while (batches.hasNext()) {
+      ProteinBatch batch = batches.next();
+      assertThat(batch.tokens().sequences()).isEqualTo(batch.rows().size());
+      for (int s = 0; s < batch.rows().size(); s++) {
+        assertThat(batch.tokens().length(s)).isEqualTo(batch.rows().get(s).getInt(0) + 2);
+      }
+      assertThat(batch.rows().size() == 1 || batch.tokens().size() <= budget).isTrue();
+      // No batch is split needlessly.
+      assertThat(previous == 0 || previous + batch.tokens().length(0) > budget).isTrue();
+      previous = batch.tokens().size();
+      seen.addAll(batch.rows());
+    }
+    assertThat(seen).isEqualTo(rows(lengths));
+  }
+
+  @Test
+  void refuseProteinsWithoutResidues() {
+    ProteinBatches batches =
+        new ProteinBatches(strict(List.of(RowFactory.create("p7", ""))), 1, 10);
+    assertThatThrownBy(batches::hasNext)
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessageContaining("p7");
+  }
+}
