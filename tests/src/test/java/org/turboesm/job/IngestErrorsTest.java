@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
@@ -28,9 +29,11 @@ import org.turboesm.job.action.Ingest;
 class IngestErrorsTest {
   @TempDir Path folder;
 
+  private final Set<Integer> cachedBefore = LocalSpark.cached();
+
   @AfterEach
   void nothingStaysCached() {
-    assertThat(LocalSpark.session().sparkContext().getPersistentRDDs().isEmpty()).isTrue();
+    assertThat(cachedBefore).containsAll(LocalSpark.cached());
   }
 
   @ParameterizedTest
@@ -65,13 +68,8 @@ class IngestErrorsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "select 'a' as id",
         "select 'a' as id, 'MK' as seq",
-        "select 1 as id, 'MK' as sequence",
-        "select 'a' as ID, 'MK' as sequence",
-        "select 'a' as id, cast('MK' as binary) as sequence",
         "select 'a' as id, array('MK') as sequence",
-        "select 'a' as id, 'MK' as sequence, 1 as description",
       })
   void parquetWithOtherColumnsIsNamed(String query) throws IOException {
     SparkSession spark = LocalSpark.session();

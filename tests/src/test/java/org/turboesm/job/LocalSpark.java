@@ -1,5 +1,7 @@
 package org.turboesm.job;
 
+import java.util.Set;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
@@ -16,6 +18,12 @@ public final class LocalSpark implements ParameterResolver {
   /** The session that all others share the context of. */
   public static SparkSession session() {
     return Started.SESSION;
+  }
+
+  /** The ids of what is cached, by whichever test. */
+  static Set<Integer> cached() {
+    return Set.copyOf(
+        JavaSparkContext.fromSparkContext(session().sparkContext()).getPersistentRDDs().keySet());
   }
 
   @Override

@@ -46,9 +46,14 @@ final class DuplicateIds implements AutoCloseable {
             .where(col("records").gt(1))
             .withColumnRenamed("id", "repeated_id")
             .persist(StorageLevel.MEMORY_AND_DISK());
-    Row sums = repeated.agg(count(lit(1)), sum(col("records").minus(1))).first();
-    return new DuplicateIds(
-        valid, repeated, sums.getLong(0), sums.isNullAt(1) ? 0 : sums.getLong(1));
+    try {
+      Row sums = repeated.agg(count(lit(1)), sum(col("records").minus(1))).first();
+      return new DuplicateIds(
+          valid, repeated, sums.getLong(0), sums.isNullAt(1) ? 0 : sums.getLong(1));
+    } catch (Exception e) {
+      repeated.unpersist();
+      throw e;
+    }
   }
 
   /** How many records are not the first with their id. */

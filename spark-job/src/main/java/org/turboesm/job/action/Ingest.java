@@ -61,16 +61,29 @@ public final class Ingest {
   }
 
   private Ingested account() {
+    List<Row> counts = records.groupBy("file", "code").count().collectAsList();
+    DuplicateIds duplicates = DuplicateIds.find(records.where(col("code").isNull()));
+    try {
+      return account(counts, duplicates);
+    } catch (Exception e) {
+      duplicates.close();
+      throw e;
+    }
+  }
+
+  /**
+   * @param counts of the records as they were parsed: (file, code, count)
+   */
+  private Ingested account(List<Row> counts, DuplicateIds duplicates) {
     long recordsRead = 0;
     long rejected = 0;
     Set<String> filesWithRecords = new HashSet<>();
-    for (Row row : records.groupBy("file", "code").count().collectAsList()) {
+    for (Row row : counts) {
       filesWithRecords.add(row.getString(0));
       recordsRead += row.getLong(2);
       rejected += row.isNullAt(1) ? 0 : row.getLong(2);
     }
     List<Row> emptyFiles = emptyFiles(filesWithRecords);
-    DuplicateIds duplicates = DuplicateIds.find(records.where(col("code").isNull()));
     recordsRead += emptyFiles.size();
     rejected += emptyFiles.size() + duplicates.duplicates();
 

@@ -22,7 +22,6 @@ final class FastaRecords {
     return spark
         .read()
         .option("lineSep", "\n>")
-        .option("recursiveFileLookup", true)
         .text(ProteinRecords.paths(files))
         .select(
             col("value"),

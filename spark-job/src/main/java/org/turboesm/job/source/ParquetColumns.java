@@ -51,18 +51,22 @@ final class ParquetColumns {
   private static String problem(String path, Configuration hadoop) {
     try (ParquetFileReader reader =
         ParquetFileReader.open(HadoopInputFile.fromPath(new Path(path), hadoop))) {
-      MessageType schema = reader.getFileMetaData().getSchema();
-      if (isString(schema, "id", true)
-          && isString(schema, "sequence", true)
-          && isString(schema, "description", false)) {
-        return null;
-      }
-      String found =
-          schema.getFields().stream().map(Type::toString).collect(Collectors.joining(", "));
-      return path + ": not the columns of proteins. Found: " + found + "; " + EXPECTED;
+      return problem(path, reader.getFileMetaData().getSchema());
     } catch (IOException | RuntimeException e) {
       return ReadFailure.damaged(path, "Parquet", e.getMessage());
     }
+  }
+
+  /** Null if there is none. */
+  static String problem(String path, MessageType schema) {
+    if (isString(schema, "id", true)
+        && isString(schema, "sequence", true)
+        && isString(schema, "description", false)) {
+      return null;
+    }
+    String found =
+        schema.getFields().stream().map(Type::toString).collect(Collectors.joining(", "));
+    return path + ": not the columns of proteins. Found: " + found + "; " + EXPECTED;
   }
 
   private static boolean isString(MessageType schema, String name, boolean required) {

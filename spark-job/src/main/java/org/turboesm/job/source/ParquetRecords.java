@@ -25,7 +25,6 @@ final class ParquetRecords {
     return spark
         .read()
         .schema(COLUMNS)
-        .option("recursiveFileLookup", true)
         .option("parquet.page.verify-checksum.enabled", true)
         .parquet(ProteinRecords.paths(files))
         .select(
