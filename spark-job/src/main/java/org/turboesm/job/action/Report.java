@@ -117,9 +117,11 @@ public final class Report {
   }
 
   private void figure(String name, Function<FidelitySummary, Double> value) {
-    row(
-        name,
-        mode -> String.format(Locale.ROOT, "%.5f", value.apply(manifest.fidelity().get(mode))));
+    row(name, mode -> number(value.apply(manifest.fidelity().get(mode))));
+  }
+
+  private static String number(double value) {
+    return String.format(Locale.ROOT, value < 1000 ? "%.5f" : "%,.0f", value);
   }
 
   private void row(String name, Function<String, String> cell) {

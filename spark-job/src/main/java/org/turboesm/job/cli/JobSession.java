@@ -36,6 +36,10 @@ final class JobSession implements AutoCloseable {
     conf.setIfMissing("spark.app.name", "turboesm");
     if (conf.get(MASTER).startsWith("local")) {
       conf.setIfMissing("spark.ui.enabled", "false");
+      // Spark's 200 are meant for a cluster, and take seconds each time.
+      conf.setIfMissing(
+          "spark.sql.shuffle.partitions",
+          String.valueOf(8 * Runtime.getRuntime().availableProcessors()));
       // Progress of running tasks comes with heartbeats.
       conf.setIfMissing("spark.executor.heartbeatInterval", "2s");
     } else {
