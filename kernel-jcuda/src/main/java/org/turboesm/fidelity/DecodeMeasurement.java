@@ -24,9 +24,6 @@ import org.turboesm.kv.KvCodec;
  * them, so that each decoded token's attention is also taken over these on the same inputs.
  */
 final class DecodeMeasurement {
-  /** One fold is enough for a figure, and decode is the slowest mode there is. */
-  private static final int FOLD = 0;
-
   private final EsmEngine engine;
   private final TurboEngine turbo;
   private final KvCodec codec;
@@ -190,7 +187,7 @@ final class DecodeMeasurement {
     for (int s = 0; s < batch.sequences(); s++) {
       int[] tokens =
           Arrays.copyOfRange(batch.tokens(), batch.cuSeqlens()[s], batch.cuSeqlens()[s + 1]);
-      masked.add(PseudoPerplexity.masked(tokens, FOLD));
+      masked.add(PseudoPerplexity.masked(tokens));
     }
     float[] hidden =
         LockstepDecoder.decode(turbo, TokenBatch.of(masked), prefill, precision).hidden();
@@ -199,7 +196,7 @@ final class DecodeMeasurement {
       PseudoPerplexity result = new PseudoPerplexity();
       int length = batch.length(s);
       for (int t = prefill.tokens(length); t < length; t++) {
-        if (PseudoPerplexity.isMasked(t, length, FOLD)) {
+        if (PseudoPerplexity.isMasked(t, length)) {
           int row = batch.cuSeqlens()[s] + t;
           result.add(logits, row, config.vocabularySize(), batch.tokens()[row]);
         }

@@ -4,28 +4,30 @@ import org.turboesm.esm2.EsmTokenizer;
 
 /**
  * Pseudo-perplexity (Salazar et al. 2020): exp of the mean negative log-likelihood of residues that
- * the model does not see. Residues are masked a seventh at a time, about the share ESM-2 was
- * trained with, so that seven passes see each masked once; masking one at a time would take as many
- * passes as there are residues.
+ * the model does not see. Every seventh residue is masked, from the first on, all in one pass:
+ * about the share ESM-2 was trained with, at the cost of one pass where masking residue by residue
+ * takes as many passes as there are residues. Two runs are compared on the same residues.
  */
 final class PseudoPerplexity {
-  static final int FOLDS = 7;
+  private static final int STRIDE = 7;
 
   private double negativeLogLikelihood;
   private long residues;
 
-  /** The protein with every seventh residue masked, from residue {@code fold} on. */
-  static int[] masked(int[] tokens, int fold) {
+  /** The protein with every seventh residue masked. */
+  static int[] masked(int[] tokens) {
     int[] masked = tokens.clone();
-    for (int t = 1 + fold; t < tokens.length - 1; t += FOLDS) {
-      masked[t] = EsmTokenizer.MASK;
+    for (int t = 0; t < tokens.length; t++) {
+      if (isMasked(t, tokens.length)) {
+        masked[t] = EsmTokenizer.MASK;
+      }
     }
     return masked;
   }
 
-  /** Whether a token is masked in this fold. */
-  static boolean isMasked(int token, int length, int fold) {
-    return token >= 1 && token < length - 1 && (token - 1) % FOLDS == fold;
+  /** Whether a token of a protein, {@code <cls>} and {@code <eos>} counted, is masked. */
+  static boolean isMasked(int token, int length) {
+    return token < length - 1 && token % STRIDE == 1;
   }
 
   /** Adds the true token of one masked residue. */

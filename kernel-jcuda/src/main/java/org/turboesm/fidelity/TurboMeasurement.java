@@ -89,15 +89,12 @@ final class TurboMeasurement {
 
   private PseudoPerplexity pseudoPerplexity(Function<TokenBatch, float[]> run) {
     EsmConfig config = engine.config();
+    float[] hidden = run.apply(TokenBatch.of(List.of(PseudoPerplexity.masked(tokens))));
+    float[] logits = engine.logits(hidden, tokens.length);
     PseudoPerplexity result = new PseudoPerplexity();
-    for (int fold = 0; fold < Math.min(PseudoPerplexity.FOLDS, tokens.length - 2); fold++) {
-      int[] masked = PseudoPerplexity.masked(tokens, fold);
-      float[] hidden = run.apply(TokenBatch.of(List.of(masked)));
-      float[] logits = engine.logits(hidden, tokens.length);
-      for (int t = 0; t < tokens.length; t++) {
-        if (PseudoPerplexity.isMasked(t, tokens.length, fold)) {
-          result.add(logits, t, config.vocabularySize(), tokens[t]);
-        }
+    for (int t = 0; t < tokens.length; t++) {
+      if (PseudoPerplexity.isMasked(t, tokens.length)) {
+        result.add(logits, t, config.vocabularySize(), tokens[t]);
       }
     }
     return result;

@@ -1,5 +1,6 @@
 package org.turboesm.attention.vector;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import org.turboesm.attention.AttentionState;
@@ -19,6 +20,7 @@ final class PackedDecodeKernel {
   private final int[] words;
   private final int wordsPerBlock;
   private final int padded;
+  private final float[] partialSum = new float[Lanes.COUNT];
   private final float[] scratch = new float[Lanes.COUNT];
 
   private PackedDecodeKernel(PackedKvBlocks cache) {
@@ -94,16 +96,24 @@ final class PackedDecodeKernel {
   }
 
   private float weightedSum(int plane, int bits, float[] table, int offset, float[] weights) {
-    FloatVector sum = Lanes.broadcast(0);
+    Arrays.fill(partialSum, 0);
     for (int v = 0; v < BLOCK; v += Lanes.COUNT) {
-      IntVector tokens = Lanes.tokens(v);
-      int word = plane;
-      for (int t = v; t < padded; t += BLOCK, word += wordsPerBlock) {
-        sum =
-            TableLookup.lookUp(words, word, bits, tokens, table, offset)
-                .fma(Lanes.load(weights, t), sum);
-      }
+      addWeighted(plane, bits, table, offset, weights, v);
     }
-    return Lanes.sum(sum, scratch);
+    return Lanes.sum(Lanes.load(partialSum, 0), scratch);
+  }
+
+  /** A loop of its own, in which the compiler keeps the sum in a register. */
+  private void addWeighted(
+      int plane, int bits, float[] table, int offset, float[] weights, int firstToken) {
+    IntVector tokens = Lanes.tokens(firstToken);
+    FloatVector sum = Lanes.load(partialSum, 0);
+    int word = plane;
+    for (int t = firstToken; t < padded; t += BLOCK, word += wordsPerBlock) {
+      sum =
+          TableLookup.lookUp(words, word, bits, tokens, table, offset)
+              .fma(Lanes.load(weights, t), sum);
+    }
+    sum.intoArray(partialSum, 0);
   }
 }

@@ -119,7 +119,7 @@ public final class CalibrationRun {
             false,
             List.of(),
             Prefill.parse("0.5"),
-            Score.BATCH_TOKENS);
+            Score.batchTokens(model.config(), Integer.MAX_VALUE));
     Dataset<Row> measured =
         new Score(settings, fitted, EmbedCounters.register(spark.sparkContext()))
             .measure(heldOut.dataset(spark).repartition(heldOut.size()));

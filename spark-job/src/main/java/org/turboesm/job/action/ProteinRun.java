@@ -190,7 +190,7 @@ public final class ProteinRun {
             false,
             List.of(),
             settings.embedding().prefill(),
-            Math.min(settings.embedding().batchTokens(), Score.BATCH_TOKENS));
+            Score.batchTokens(model.config(), settings.embedding().batchTokens()));
     String folder = output.resolve("fidelity").toString();
     return phases.run(
         "fidelity",
@@ -204,7 +204,7 @@ public final class ProteinRun {
                   scoredModes,
                   (size.getLong(0) + 2 * proteins) * scoredModes,
                   counters)) {
-            ProteinPlan plan = ProteinPlan.of(heldOut, parallelism(), 2L * Score.BATCH_TOKENS);
+            ProteinPlan plan = ProteinPlan.of(heldOut, parallelism(), scored.batchTokens());
             new Score(scored, calibration, counters)
                 .measure(plan.apply(heldOut))
                 .write()

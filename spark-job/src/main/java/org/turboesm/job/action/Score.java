@@ -5,6 +5,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.turboesm.calibration.Calibration;
+import org.turboesm.esm2.EsmConfig;
 import org.turboesm.job.schema.OutputSchema;
 import org.turboesm.udf.EmbedCounters;
 import org.turboesm.udf.EmbedSettings;
@@ -12,11 +13,8 @@ import org.turboesm.udf.FidelityPartition;
 
 /** Measures what the packed cache costs, on proteins that calibration did not see. */
 final class Score {
-  /**
-   * Tokens of a batch. A measurement keeps the attention of every layer, so its batches are smaller
-   * than those of an embedding.
-   */
-  static final int BATCH_TOKENS = 2048;
+  /** What a measurement may keep of one batch, the attention output of every layer. */
+  private static final long KEPT_BYTES = 256L << 20;
 
   private final EmbedSettings settings;
   private final Calibration calibration;
@@ -26,6 +24,14 @@ final class Score {
     this.settings = settings;
     this.calibration = calibration;
     this.counters = counters;
+  }
+
+  /**
+   * Tokens of a batch: at most those of an embedding, and so many as memory holds of all layers.
+   */
+  static int batchTokens(EsmConfig config, int embeddingBatchTokens) {
+    long bytesPerToken = (long) config.layers() * config.hiddenSize() * Float.BYTES;
+    return (int) Math.min(embeddingBatchTokens, Math.max(1, KEPT_BYTES / bytesPerToken));
   }
 
   /**

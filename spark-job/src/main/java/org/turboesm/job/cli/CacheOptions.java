@@ -41,7 +41,7 @@ final class CacheOptions {
   @Option(
       names = "--fidelity-sample",
       paramLabel = "N",
-      defaultValue = "64",
+      defaultValue = "32",
       description =
           "Proteins to measure fidelity on, none of them seen by calibration: a number, 0 for none,"
               + " or all. Default: ${DEFAULT-VALUE}.")
