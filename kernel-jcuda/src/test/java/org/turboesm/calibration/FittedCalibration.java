@@ -10,11 +10,11 @@ import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 
 /** Calibration in one process: the passes over given partitions, merged in the order given. */
-final class FittedCalibration {
+public final class FittedCalibration {
   private FittedCalibration() {}
 
   /** The codec that partitions of proteins give. */
-  static KvCodec codec(
+  public static KvCodec codec(
       EsmEngine engine, EsmWeights weights, CodecSpec spec, List<List<String>> partitions) {
     List<MomentAccumulator> moments =
         merged(partitions, CalibrationPasses::moments, MomentAccumulator::merge, engine);
