@@ -12,7 +12,7 @@ import java.util.Arrays;
  */
 public record AffineMap(int size, float[] columns, float[] bias) implements Serializable {
   public AffineMap {
-    if (size % 2 != 0 || columns.length != size * size || bias.length != size) {
+    if (columns.length != size * size || bias.length != size) {
       throw new IllegalArgumentException("a map of size " + size + " with other arrays");
     }
   }
@@ -56,12 +56,18 @@ public record AffineMap(int size, float[] columns, float[] bias) implements Seri
    */
   public void apply(float[] x, int xOffset, float[] y, int yOffset) {
     System.arraycopy(bias, 0, y, yOffset, size);
-    for (int i = 0; i < size; i += 2) {
+    int i = 0;
+    for (; i + 1 < size; i += 2) {
       addTwoColumns(i * size, x[xOffset + i], x[xOffset + i + 1], y, yOffset);
+    }
+    for (; i < size; i++) {
+      for (int j = 0; j < size; j++) {
+        y[yOffset + j] += columns[i * size + j] * x[xOffset + i];
+      }
     }
   }
 
-  /** Two columns in one pass over y, which halves the traffic to it; headDim is even. */
+  /** Two columns in one pass over y, which halves the traffic to it. */
   private void addTwoColumns(int column, float first, float second, float[] y, int yOffset) {
     for (int j = 0; j < size; j++) {
       y[yOffset + j] += columns[column + j] * first + columns[column + size + j] * second;
