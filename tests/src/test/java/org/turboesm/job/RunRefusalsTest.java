@@ -3,8 +3,11 @@ package org.turboesm.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeAll;
@@ -107,6 +110,22 @@ class RunRefusalsTest {
         "all 2 records were rejected",
         "ILLEGAL_CHARACTER");
     assertThat(output).doesNotExist();
+  }
+
+  @Test
+  void embeddingsThatAreNoNumbers() throws IOException {
+    Path model = Files.createDirectory(folder.resolve("model"));
+    Files.copy(Path.of(MODEL, "config.json"), model.resolve("config.json"));
+    byte[] weights = Files.readAllBytes(Path.of(MODEL, "model.safetensors"));
+    int header = 8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    // Of all bits, a float of any width is not a number.
+    Arrays.fill(weights, header, weights.length, (byte) 0xff);
+    Files.write(model.resolve("model.safetensors"), weights);
+    Path output = folder.resolve("out");
+    assertFails(
+        InProcess.run("embed", "-i", input, "-o", output, "--model", model),
+        "mode encode gives an embedding with a value of NaN, for p");
+    assertThat(output.resolve("manifest.json")).doesNotExist();
   }
 
   @Test

@@ -10,6 +10,7 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.turboesm.TurboEsmException;
 import org.turboesm.fidelity.Pooling;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -102,7 +103,9 @@ final class EmbeddingRows implements Iterator<Row> {
         values[column++] = protein.get(c);
       }
     }
-    values[column++] = Pooling.mean(states.last(), first, tokens, hiddenSize);
+    float[] embedding = Pooling.mean(states.last(), first, tokens, hiddenSize);
+    requireFinite(embedding, protein, mode);
+    values[column++] = embedding;
     if (settings.cls()) {
       values[column++] = Pooling.cls(states.last(), first, tokens, hiddenSize);
     }
@@ -119,5 +122,28 @@ final class EmbeddingRows implements Iterator<Row> {
     }
     values[column] = mode.label();
     return RowFactory.create(values);
+  }
+
+  /** One value that is not a number would spoil whatever is computed from the output. */
+  private void requireFinite(float[] embedding, Row protein, Mode mode) {
+    for (float value : embedding) {
+      if (!Float.isFinite(value)) {
+        throw new TurboEsmException(
+            "mode "
+                + mode.label()
+                + " gives an embedding with a value of "
+                + value
+                + ", for "
+                + name(protein)
+                + "; the weights are damaged, or too large for precision "
+                + settings.engine().precision());
+      }
+    }
+  }
+
+  /** Its first column, which is its id as a rule. */
+  private Object name(Row protein) {
+    int column = sequenceColumn == 0 && protein.size() > 1 ? 1 : 0;
+    return protein.get(column);
   }
 }
