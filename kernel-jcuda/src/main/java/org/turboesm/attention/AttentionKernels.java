@@ -1,5 +1,6 @@
 package org.turboesm.attention;
 
+import org.turboesm.kv.AffineMap;
 import org.turboesm.kv.BlockPacker;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.FullKvBlocks;
@@ -52,6 +53,26 @@ public interface AttentionKernels extends BlockPacker {
     decodePacked(query, queryOffset, cache, state);
     if (cache.tail() != null) {
       decode(query, queryOffset, cache.tail(), state);
+    }
+  }
+
+  /**
+   * Maps one head's vector; the two must not overlap.
+   *
+   * @param y [headDim], overwritten from {@code yOffset} on
+   */
+  void map(AffineMap map, float[] x, int xOffset, float[] y, int yOffset);
+
+  /**
+   * Maps the vector of one head of every token.
+   *
+   * @param x [tokens, heads, headDim]
+   * @param y [tokens, heads, headDim]; not {@code x}
+   */
+  default void mapHead(AffineMap map, float[] x, int tokens, int heads, int head, float[] y) {
+    for (int t = 0; t < tokens; t++) {
+      int offset = (t * heads + head) * map.size();
+      map(map, x, offset, y, offset);
     }
   }
 

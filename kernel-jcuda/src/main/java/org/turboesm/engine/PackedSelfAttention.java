@@ -43,12 +43,12 @@ public final class PackedSelfAttention implements SelfAttention {
     float[] readValues = new float[tokens * heads * headDim];
     for (int h = 0; h < heads; h++) {
       HeadCodec head = codec.head(layer, h);
-      head.query().applyToHead(queries, tokens, heads, h, transformedQueries);
-      head.key().applyToHead(keys, tokens, heads, h, readKeys);
+      kernels.mapHead(head.query(), queries, tokens, heads, h, transformedQueries);
+      kernels.mapHead(head.key(), keys, tokens, heads, h, readKeys);
       if (valuesAreTransformed) {
         copyHead(values, tokens, heads, h, headDim, readValues);
       } else {
-        head.value().applyToHead(values, tokens, heads, h, readValues);
+        kernels.mapHead(head.value(), values, tokens, heads, h, readValues);
       }
       packAndReadBack(head, heads, h, readKeys, readValues);
     }
@@ -59,7 +59,7 @@ public final class PackedSelfAttention implements SelfAttention {
       kernels.prefill(
           heads, headDim, cuSeqlens, transformedQueries, readKeys, readValues, transformedOutput);
       for (int h = 0; h < heads; h++) {
-        codec.head(layer, h).output().applyToHead(transformedOutput, tokens, heads, h, output);
+        kernels.mapHead(codec.head(layer, h).output(), transformedOutput, tokens, heads, h, output);
       }
     }
   }

@@ -34,7 +34,7 @@ public final class PackedSessionCaches implements SessionCaches {
       float[] key = new float[map.size()];
       for (int t = firstToken; t < firstToken + tokens; t++) {
         int offset = (t * heads + h) * map.size();
-        map.apply(keys, offset, key, 0);
+        kernels.map(map, keys, offset, key, 0);
         blocks.append(key, 0, values, offset, kernels);
       }
     }
@@ -48,7 +48,7 @@ public final class PackedSessionCaches implements SessionCaches {
     float[] query = new float[headDim];
     for (int h = 0; h < heads; h++) {
       int offset = (token * heads + h) * headDim;
-      codec.head(layer, h).query().apply(queries, offset, query, 0);
+      kernels.map(codec.head(layer, h).query(), queries, offset, query, 0);
       state.reset();
       kernels.decode(query, 0, caches[sequence].blocks(layer, h), state);
       state.write(output, offset);

@@ -99,7 +99,7 @@ final class DecodeMeasurement {
   private float[] back(int layer, float[] output, int rows) {
     float[] back = new float[rows * config.hiddenSize()];
     for (int h = 0; h < config.heads(); h++) {
-      codec.head(layer, h).output().applyToHead(output, rows, config.heads(), h, back);
+      kernels.mapHead(codec.head(layer, h).output(), output, rows, config.heads(), h, back);
     }
     return back;
   }

@@ -79,7 +79,8 @@ final class TurboMeasurement {
           int layer, float[] queries, float[] keys, float[] values, float[] output) {
         float[] back = new float[output.length];
         for (int h = 0; h < config.heads(); h++) {
-          codec.head(layer, h).output().applyToHead(output, tokens.length, config.heads(), h, back);
+          kernels.mapHead(
+              codec.head(layer, h).output(), output, tokens.length, config.heads(), h, back);
         }
         AttentionComparison.add(
             engine, layer, referenceAttention[layer], back, tokens.length, row -> comparison);

@@ -56,34 +56,12 @@ public record AffineMap(int size, float[] columns, float[] bias) implements Seri
    */
   public void apply(float[] x, int xOffset, float[] y, int yOffset) {
     System.arraycopy(bias, 0, y, yOffset, size);
-    int i = 0;
-    for (; i + 1 < size; i += 2) {
-      addTwoColumns(i * size, x[xOffset + i], x[xOffset + i + 1], y, yOffset);
-    }
-    for (; i < size; i++) {
+    for (int i = 0; i < size; i++) {
+      float xi = x[xOffset + i];
+      int column = i * size;
       for (int j = 0; j < size; j++) {
-        y[yOffset + j] += columns[i * size + j] * x[xOffset + i];
+        y[yOffset + j] += columns[column + j] * xi;
       }
-    }
-  }
-
-  /** Two columns in one pass over y, which halves the traffic to it. */
-  private void addTwoColumns(int column, float first, float second, float[] y, int yOffset) {
-    for (int j = 0; j < size; j++) {
-      y[yOffset + j] += columns[column + j] * first + columns[column + size + j] * second;
-    }
-  }
-
-  /**
-   * Maps the vector of one head of every token.
-   *
-   * @param x [tokens, heads, size]
-   * @param y [tokens, heads, size]; not {@code x}
-   */
-  public void applyToHead(float[] x, int tokens, int heads, int head, float[] y) {
-    for (int t = 0; t < tokens; t++) {
-      int offset = (t * heads + head) * size;
-      apply(x, offset, y, offset);
     }
   }
 

@@ -155,6 +155,23 @@ class AttentionKernelsContractTest {
     assertThat(actual).isEqualTo(expected);
   }
 
+  @ParameterizedTest(name = "headDim {0}")
+  @MethodSource("headDims")
+  void mapEqualsTheReference(int headDim) {
+    Random random = new Random(SEED);
+    AffineMap map =
+        new AffineMap(
+            headDim, gaussians(random, headDim * headDim, 1), gaussians(random, headDim, 1));
+    float[] x = gaussians(random, 2 * headDim, 1);
+    float[] expected = new float[headDim + 3];
+    float[] actual = new float[headDim + 3];
+    reference.map(map, x, headDim, expected, 2);
+    kernels.map(map, x, headDim, actual, 2);
+    // headDim + 1 terms, each side within (headDim + 1) u of the sum of their magnitudes.
+    double magnitude = (headDim + 1) * maxMagnitude(x) * maxMagnitude(map.columns());
+    assertClose(actual, expected, 2 * (headDim + 1) * 0x1p-24 * magnitude);
+  }
+
   private static HeadCodec mixedCodec(Random random, int headDim) {
     AffineMap identity = AffineMap.identity(headDim);
     return new HeadCodec(

@@ -53,13 +53,13 @@ class PackedSelfAttentionTest {
     KvCodec codec = tokens.codec(3);
     float[] transformedValues = new float[tokens.values.length];
     for (int h = 0; h < HEADS; h++) {
-      codec.head(0, h).value().applyToHead(tokens.values, TOKENS, HEADS, h, transformedValues);
+      kernels.mapHead(codec.head(0, h).value(), tokens.values, TOKENS, HEADS, h, transformedValues);
     }
     float[] restored = new float[tokens.values.length];
 
     float[] output = tokens.attend(codec, transformedValues, true);
     for (int h = 0; h < HEADS; h++) {
-      codec.head(0, h).output().applyToHead(output, TOKENS, HEADS, h, restored);
+      kernels.mapHead(codec.head(0, h).output(), output, TOKENS, HEADS, h, restored);
     }
 
     assertThat(restored).containsExactly(tokens.attend(codec, false));

@@ -9,6 +9,8 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.turboesm.attention.AttentionKernels;
+import org.turboesm.attention.reference.ReferenceAttentionKernels;
 import org.turboesm.engine.reference.ReferenceOperators;
 import org.turboesm.esm2.EsmForward.ValueProjections;
 import org.turboesm.esm2.Linear;
@@ -17,6 +19,7 @@ import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.RandomCodec;
 
 class ValueFoldingTest {
+  private static final AttentionKernels PLAIN = new ReferenceAttentionKernels();
   private static final int HEADS = 3;
   private static final int ROWS = 5;
 
@@ -27,7 +30,7 @@ class ValueFoldingTest {
     float[] values = apply(layer.plain.value(), layer.input);
     float[] expected = new float[values.length];
     for (int h = 0; h < HEADS; h++) {
-      layer.heads.get(h).value().applyToHead(values, ROWS, HEADS, h, expected);
+      PLAIN.mapHead(layer.heads.get(h).value(), values, ROWS, HEADS, h, expected);
     }
 
     float[] folded = apply(layer.folded().value(), layer.input);
@@ -42,7 +45,7 @@ class ValueFoldingTest {
     float[] transformed = layer.input;
     float[] restored = new float[transformed.length];
     for (int h = 0; h < HEADS; h++) {
-      layer.heads.get(h).output().applyToHead(transformed, ROWS, HEADS, h, restored);
+      PLAIN.mapHead(layer.heads.get(h).output(), transformed, ROWS, HEADS, h, restored);
     }
     float[] expected = apply(layer.plain.attentionOutput(), restored);
 

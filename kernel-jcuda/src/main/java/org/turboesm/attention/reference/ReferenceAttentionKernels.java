@@ -2,6 +2,7 @@ package org.turboesm.attention.reference;
 
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.attention.AttentionState;
+import org.turboesm.kv.AffineMap;
 import org.turboesm.kv.BitPlanes;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.FullKvBlocks;
@@ -170,6 +171,11 @@ public final class ReferenceAttentionKernels implements AttentionKernels {
       }
       plane += codebook.bits(c);
     }
+  }
+
+  @Override
+  public void map(AffineMap map, float[] x, int xOffset, float[] y, int yOffset) {
+    map.apply(x, xOffset, y, yOffset);
   }
 
   private static int[] planeOffsets(Codebook codebook) {

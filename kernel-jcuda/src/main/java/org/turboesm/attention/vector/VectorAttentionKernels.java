@@ -2,6 +2,7 @@ package org.turboesm.attention.vector;
 
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.attention.AttentionState;
+import org.turboesm.kv.AffineMap;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.FullKvBlocks;
 import org.turboesm.kv.PackedKvBlocks;
@@ -56,5 +57,10 @@ public final class VectorAttentionKernels implements AttentionKernels {
   @Override
   public void unpack(int[] words, int wordsOffset, Codebook codebook, float[] channels) {
     BlockCodec.unpack(words, wordsOffset, codebook, channels);
+  }
+
+  @Override
+  public void map(AffineMap map, float[] x, int xOffset, float[] y, int yOffset) {
+    MapKernel.map(map, x, xOffset, y, yOffset);
   }
 }
