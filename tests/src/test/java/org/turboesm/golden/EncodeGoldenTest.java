@@ -34,9 +34,7 @@ class EncodeGoldenTest {
   static Stream<Arguments> modelsAndEngines() {
     return Stream.of(
             "esm_hd16", "esm_hd24", "esm_hd32", "esm_hd64", "esm_hd128", "esm_inv_freq", "demo")
-        .flatMap(
-            model ->
-                Stream.of("reference", "cpu").map(engine -> Arguments.of(model, engine)));
+        .flatMap(model -> Stream.of("reference", "cpu").map(engine -> Arguments.of(model, engine)));
   }
 
   @ParameterizedTest(name = "{0} on {1}")
@@ -45,8 +43,7 @@ class EncodeGoldenTest {
     GoldenModel model = GoldenModel.read(modelName);
     List<GoldenModel.Sequence> sequences =
         model.sequences().stream()
-            .filter(
-                s -> engineName.equals("cpu") || s.tokens().length <= LONGEST_FOR_REFERENCE)
+            .filter(s -> engineName.equals("cpu") || s.tokens().length <= LONGEST_FOR_REFERENCE)
             .toList();
     assertThat(sequences).hasSizeGreaterThan(2);
     try (EsmWeights weights = EsmWeights.open(model.folder());

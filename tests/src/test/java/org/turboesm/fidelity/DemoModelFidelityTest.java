@@ -1,0 +1,154 @@
+package org.turboesm.fidelity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.turboesm.calibration.CalibrationPasses;
+import org.turboesm.calibration.CodecSpec;
+import org.turboesm.calibration.HistogramAccumulator;
+import org.turboesm.calibration.LayerTransforms;
+import org.turboesm.calibration.MomentAccumulator;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.EsmEngines;
+import org.turboesm.engine.TurboEngine;
+import org.turboesm.esm2.EsmTokenizer;
+import org.turboesm.esm2.EsmWeights;
+import org.turboesm.esm2.ModelLocator;
+import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
+
+/**
+ * What the codecs reach on the demo model and real proteins that calibration did not see, as
+ * attention outputs on the true inputs of each layer, averaged over layers.
+ */
+@Tag("golden")
+class DemoModelFidelityTest {
+  private static final String PROTEINS = "/org/turboesm/job/demo/proteins.fasta.gz";
+  private static final int LONGEST = 500;
+  private static final int CALIBRATION_PROTEINS = 48;
+  private static final int HELD_OUT_PROTEINS = 16;
+
+  private static EsmWeights weights;
+  private static EsmEngine engine;
+  private static List<String> calibration;
+  private static List<String> heldOut;
+
+  /** Means over proteins and layers. */
+  private record Figures(double cosine, double nmse, double accumulatedNmse, double bitsPerValue) {}
+
+  @BeforeAll
+  static void open() throws IOException {
+    weights = EsmWeights.open(ModelLocator.locate(ModelLocator.DEMO));
+    engine = EsmEngines.open("cpu", "f32", weights);
+    List<String> proteins = proteins();
+    calibration = proteins.subList(0, CALIBRATION_PROTEINS);
+    heldOut =
+        proteins.subList(CALIBRATION_PROTEINS, CALIBRATION_PROTEINS + HELD_OUT_PROTEINS).stream()
+            .filter(protein -> !calibration.contains(protein))
+            .toList();
+  }
+
+  @AfterAll
+  static void close() {
+    engine.close();
+    weights.close();
+  }
+
+  @Test
+  void theDefaultCodecKeepsAttentionAtThreeBits() {
+    Figures figures = measure("default", "3");
+    assertThat(figures.cosine).isGreaterThanOrEqualTo(0.99);
+    assertThat(figures.nmse).isLessThanOrEqualTo(0.012);
+    assertThat(figures.bitsPerValue).isEqualTo(3);
+    assertThat(figures.accumulatedNmse).isGreaterThan(figures.nmse);
+  }
+
+  @Test
+  void twoBitsOfTheDefaultCodecBeatThreeOfThePapers() {
+    assertThat(measure("default", "2").nmse).isLessThan(measure("paper", "3").nmse / 2);
+  }
+
+  @Test
+  void thePapersCodecReachesWhatThePaperDescribes() {
+    Figures plain = measure("paper", "3");
+    Figures signed = measure("paper-sign", "3");
+    assertThat(plain.nmse).isBetween(0.09, 0.17);
+    assertThat(signed.nmse).isBetween(0.06, 0.13).isLessThan(plain.nmse);
+    assertThat(plain.bitsPerValue).isEqualTo(3);
+    assertThat(signed.bitsPerValue).isEqualTo(3.5);
+  }
+
+  private static Figures measure(String name, String bits) {
+    KvCodec codec = fit(CodecSpec.parse(name, bits));
+    double cosine = 0;
+    double nmse = 0;
+    double accumulatedNmse = 0;
+    try (TurboEngine turbo = engine.turbo(codec)) {
+      FidelityProbe probe = new FidelityProbe(engine, turbo, codec);
+      for (String protein : heldOut) {
+        TokenBatch batch = TokenBatch.of(List.of(EsmTokenizer.tokenize(protein)));
+        ProteinFidelity fidelity = probe.turbo(batch).get(0);
+        cosine += mean(fidelity.attention().cosineMean()) / heldOut.size();
+        nmse += mean(fidelity.attention().nmse()) / heldOut.size();
+        accumulatedNmse += mean(fidelity.accumulated().nmse()) / heldOut.size();
+      }
+    }
+    double values = 2.0 * weights.config().layers() * weights.config().hiddenSize();
+    return new Figures(cosine, nmse, accumulatedNmse, codec.packedBitsPerToken() / values);
+  }
+
+  private static KvCodec fit(CodecSpec spec) {
+    List<MomentAccumulator> moments = CalibrationPasses.moments(engine, calibration.iterator());
+    List<LayerTransforms> transforms = new ArrayList<>();
+    for (int l = 0; l < moments.size(); l++) {
+      transforms.add(
+          CalibrationPasses.fitTransforms(
+              spec, weights.config(), moments.get(l), weights.attentionOutput(l)));
+    }
+    List<HistogramAccumulator> histograms =
+        CalibrationPasses.histograms(engine, transforms, calibration.iterator());
+    List<List<HeadCodec>> heads = new ArrayList<>();
+    for (int l = 0; l < moments.size(); l++) {
+      heads.add(CalibrationPasses.fitCodecs(spec, transforms.get(l), histograms.get(l)));
+    }
+    return new KvCodec(heads, spec.tail());
+  }
+
+  private static double mean(double[] values) {
+    return Arrays.stream(values).average().orElseThrow();
+  }
+
+  /** The demo's proteins of up to 500 residues, in the order of the file. */
+  private static List<String> proteins() throws IOException {
+    List<String> proteins = new ArrayList<>();
+    try (BufferedReader reader =
+        new BufferedReader(
+            new InputStreamReader(
+                new GZIPInputStream(DemoModelFidelityTest.class.getResourceAsStream(PROTEINS)),
+                StandardCharsets.US_ASCII))) {
+      StringBuilder residues = new StringBuilder();
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        if (line.startsWith(">") && residues.length() > 0) {
+          proteins.add(residues.toString());
+          residues.setLength(0);
+        } else if (!line.startsWith(">")) {
+          residues.append(line.strip());
+        }
+      }
+      proteins.add(residues.toString());
+    }
+    return proteins.stream().filter(protein -> protein.length() <= LONGEST).toList();
+  }
+}
