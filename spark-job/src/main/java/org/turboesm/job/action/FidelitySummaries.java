@@ -4,8 +4,9 @@ import static org.apache.spark.sql.functions.avg;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.nanvl;
 
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,8 +40,7 @@ final class FidelitySummaries {
   static Map<String, FidelitySummary> of(Dataset<Row> rows) {
     Map<String, TreeMap<Integer, Row>> layers = byLayer(rows);
     Map<String, Row> means = new LinkedHashMap<>();
-    Column[] averages =
-        SCALARS.stream().map(name -> avg(col(name)).as(name)).toArray(Column[]::new);
+    Column[] averages = SCALARS.stream().map(name -> mean(name).as(name)).toArray(Column[]::new);
     rows.groupBy("mode")
         .agg(count(lit(1)).as("proteins"), averages)
         .collectAsList()
@@ -54,6 +54,11 @@ final class FidelitySummaries {
     return summaries;
   }
 
+  /** Of the proteins that have the figure: one that was prefilled as a whole has none of decode. */
+  private static Column mean(String column) {
+    return avg(nanvl(col(column), lit(null).cast("double")));
+  }
+
   private static Map<String, TreeMap<Integer, Row>> byLayer(Dataset<Row> rows) {
     Map<String, TreeMap<Integer, Row>> layers = new LinkedHashMap<>();
     rows.selectExpr(
@@ -63,10 +68,10 @@ final class FidelitySummaries {
                 + " as (layer, figures)")
         .groupBy("mode", "layer")
         .agg(
-            avg("figures.attention_cosine_mean").as("cosine"),
-            avg("figures.attention_nmse").as("nmse"),
-            avg("figures.accumulated_attention_cosine_mean").as("accumulated_cosine"),
-            avg("figures.accumulated_attention_nmse").as("accumulated_nmse"))
+            mean("figures.attention_cosine_mean").as("cosine"),
+            mean("figures.attention_nmse").as("nmse"),
+            mean("figures.accumulated_attention_cosine_mean").as("accumulated_cosine"),
+            mean("figures.accumulated_attention_nmse").as("accumulated_nmse"))
         .collectAsList()
         .forEach(
             row ->
@@ -77,8 +82,8 @@ final class FidelitySummaries {
   }
 
   private static FidelitySummary summary(Row means, TreeMap<Integer, Row> layers) {
-    double[] cosine = figures(layers, "cosine");
-    double[] nmse = figures(layers, "nmse");
+    List<Double> cosine = figures(layers, "cosine");
+    List<Double> nmse = figures(layers, "nmse");
     return new FidelitySummary(
         means.getAs("proteins"),
         mean(cosine),
@@ -97,12 +102,22 @@ final class FidelitySummaries {
         means.getAs("reference_pseudo_perplexity"));
   }
 
-  private static double[] figures(TreeMap<Integer, Row> layers, String column) {
-    return layers.values().stream().mapToDouble(row -> row.<Double>getAs(column)).toArray();
+  private static List<Double> figures(TreeMap<Integer, Row> layers, String column) {
+    List<Double> figures = new ArrayList<>();
+    layers.values().forEach(row -> figures.add(row.getAs(column)));
+    return figures;
   }
 
-  private static double mean(double[] values) {
-    return Arrays.stream(values).average().orElse(Double.NaN);
+  /** Null where a figure is. */
+  private static Double mean(List<Double> figures) {
+    double sum = 0;
+    for (Double figure : figures) {
+      if (figure == null) {
+        return null;
+      }
+      sum += figure;
+    }
+    return sum / figures.size();
   }
 
   /** The figures that a calibration carries with it: those of mode turbo; null without. */
@@ -112,7 +127,7 @@ final class FidelitySummaries {
         ? null
         : new HeldOut(
             Math.toIntExact(turbo.proteins()),
-            turbo.attentionCosineByLayer(),
-            turbo.attentionNmseByLayer());
+            turbo.attentionCosineByLayer().stream().mapToDouble(Double::doubleValue).toArray(),
+            turbo.attentionNmseByLayer().stream().mapToDouble(Double::doubleValue).toArray());
   }
 }

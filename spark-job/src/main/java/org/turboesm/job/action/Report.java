@@ -108,7 +108,7 @@ public final class Report {
     figure("hidden state cosine", FidelitySummary::hiddenCosine);
     figure("embedding cosine", FidelitySummary::embeddingCosine);
     figure("embedding NMSE", FidelitySummary::embeddingNmse);
-    if (fidelity.values().iterator().next().kl() != null) {
+    if (fidelity.values().stream().anyMatch(summary -> summary.kl() != null)) {
       figure("KL of the residue distribution", FidelitySummary::kl);
       figure("top-1 agreement", FidelitySummary::top1Agreement);
       figure("pseudo-perplexity", FidelitySummary::pseudoPerplexity);
@@ -120,7 +120,10 @@ public final class Report {
     row(name, mode -> number(value.apply(manifest.fidelity().get(mode))));
   }
 
-  private static String number(double value) {
+  private static String number(Double value) {
+    if (value == null) {
+      return "-";
+    }
     return String.format(Locale.ROOT, value < 1000 ? "%.5f" : "%,.0f", value);
   }
 

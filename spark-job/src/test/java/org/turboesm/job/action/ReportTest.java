@@ -39,7 +39,7 @@ class ReportTest {
   }
 
   private static FidelitySummary summary(Double logits) {
-    double[] layers = {0.99, 0.98};
+    List<Double> layers = List.of(0.99, 0.98);
     return new FidelitySummary(
         64, 0.985, 0.01, layers, layers, 0.98, 0.02, 0.999, 0.001, 0.9998, 0.0002, logits, logits,
         logits, logits);
@@ -78,6 +78,14 @@ class ReportTest {
         .containsPattern("turbo +decode\\R")
         .containsPattern("attention cosine +0.98500 +0.98500\\R")
         .containsPattern("top-1 agreement +0.50000 +0.25000\\R");
+  }
+
+  @Test
+  void figuresThatNoProteinHasAreDashes() {
+    Map<String, FidelitySummary> fidelity = new LinkedHashMap<>();
+    fidelity.put("turbo", summary(0.5));
+    fidelity.put("decode", summary(null));
+    assertThat(report(null, Map.of(), fidelity)).containsPattern("top-1 agreement +0.50000 +-\\R");
   }
 
   @Test
