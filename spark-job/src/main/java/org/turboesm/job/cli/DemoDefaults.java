@@ -14,7 +14,7 @@ final class DemoDefaults implements IDefaultValueProvider {
   public String defaultValue(ArgSpec argument) {
     if (argument instanceof OptionSpec option) {
       return switch (option.longestName()) {
-        case "--prefill" -> "0.75";
+        case "--prefill" -> "0.8";
         case "--fidelity-sample" -> "16";
         default -> null;
       };
