@@ -40,7 +40,7 @@ def main():
         right.step([1 - cosine for cosine in cosines][::-1], shares, where="post", label=label)
     left.set(xlabel="layer", ylabel="NMSE of the attention output", yscale="log")
     left.set_xticks(range(len(layers)))
-    left.legend()
+    left.legend(loc="center right")
     left.grid(True, which="both", alpha=0.3)
     right.set(xlabel="1 - cosine of the mean embedding", ylabel="share of proteins", xscale="log")
     right.grid(True, which="both", alpha=0.3)
