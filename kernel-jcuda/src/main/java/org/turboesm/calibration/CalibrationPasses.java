@@ -31,18 +31,11 @@ public final class CalibrationPasses {
     for (int l = 0; l < config.layers(); l++) {
       layers.add(new MomentAccumulator(config.heads(), config.headDim()));
     }
-    while (sequences.hasNext()) {
-      TokenBatch protein = protein(sequences.next());
-      engine.encode(
-          protein,
-          new ForwardObserver() {
-            @Override
-            public void attention(
-                int layer, float[] queries, float[] keys, float[] values, float[] output) {
-              layers.get(layer).addProtein(queries, keys, values, protein.size());
-            }
-          });
-    }
+    forEachAttention(
+        engine,
+        sequences,
+        (layer, queries, keys, values, tokens) ->
+            layers.get(layer).addProtein(queries, keys, values, tokens));
     return layers;
   }
 
@@ -114,18 +107,11 @@ public final class CalibrationPasses {
     for (int l = 0; l < config.layers(); l++) {
       layers.add(new HistogramAccumulator(config.heads(), config.headDim()));
     }
-    while (sequences.hasNext()) {
-      TokenBatch protein = protein(sequences.next());
-      engine.encode(
-          protein,
-          new ForwardObserver() {
-            @Override
-            public void attention(
-                int layer, float[] queries, float[] keys, float[] values, float[] output) {
-              addProtein(layers.get(layer), transforms.get(layer), keys, values, protein.size());
-            }
-          });
-    }
+    forEachAttention(
+        engine,
+        sequences,
+        (layer, queries, keys, values, tokens) ->
+            addProtein(layers.get(layer), transforms.get(layer), keys, values, tokens));
     return layers;
   }
 
@@ -177,7 +163,25 @@ public final class CalibrationPasses {
     return codecs;
   }
 
-  private static TokenBatch protein(String sequence) {
-    return TokenBatch.of(List.of(EsmTokenizer.tokenize(sequence)));
+  /** What one layer's attention of one protein is made of. */
+  @FunctionalInterface
+  private interface AttentionInputs {
+    void accept(int layer, float[] queries, float[] keys, float[] values, int tokens);
+  }
+
+  private static void forEachAttention(
+      EsmEngine engine, Iterator<String> sequences, AttentionInputs action) {
+    while (sequences.hasNext()) {
+      TokenBatch protein = TokenBatch.of(List.of(EsmTokenizer.tokenize(sequences.next())));
+      engine.encode(
+          protein,
+          new ForwardObserver() {
+            @Override
+            public void attention(
+                int layer, float[] queries, float[] keys, float[] values, float[] output) {
+              action.accept(layer, queries, keys, values, protein.size());
+            }
+          });
+    }
   }
 }
