@@ -9,6 +9,7 @@ import java.util.Arrays;
  */
 public final class AttentionState {
   private final float[] output;
+  private final KernelScratch scratch = new KernelScratch();
   private float max;
   private float denominator;
 
@@ -48,6 +49,11 @@ public final class AttentionState {
   /** o, [headDim], to be added to. */
   public float[] output() {
     return output;
+  }
+
+  /** What the kernels that add to this state work in; no part of its value. */
+  public KernelScratch scratch() {
+    return scratch;
   }
 
   /** Merges the state of other keys of the same query. */

@@ -2,6 +2,8 @@ package org.turboesm.kv;
 
 import java.io.Serializable;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
 
 /**
  * The look-up tables of one head's keys or values: for each channel a code width, the ascending
@@ -20,6 +22,11 @@ public final class Codebook implements Serializable {
   private final int[] offsets;
   private final float[] centroids;
   private final float[] thresholds;
+  private final int[] planes;
+  private final int[] widestFirst;
+  private final int codedChannels;
+  private final float[] middles;
+  private final float[] halfRanges;
 
   /**
    * @param bits [headDim], 0 to 8
@@ -56,11 +63,37 @@ public final class Codebook implements Serializable {
     }
     this.centroids = new float[offsets[bits.length] + PADDING];
     this.thresholds = new float[offsets[bits.length] + PADDING];
+    this.planes = new int[bits.length];
+    for (int c = 1; c < bits.length; c++) {
+      planes[c] = planes[c - 1] + bits[c - 1];
+    }
+    this.widestFirst =
+        IntStream.range(0, bits.length)
+            .boxed()
+            .sorted(Comparator.comparingInt(c -> -bits[c]))
+            .mapToInt(c -> c)
+            .toArray();
+    this.codedChannels = (int) Arrays.stream(bits).filter(b -> b > 0).count();
+    this.middles = new float[bits.length];
+    this.halfRanges = new float[bits.length];
     for (int c = 0; c < bits.length; c++) {
       System.arraycopy(centroids[c], 0, this.centroids, offsets[c], centroids[c].length);
       System.arraycopy(thresholds[c], 0, this.thresholds, offsets[c], thresholds[c].length);
       this.thresholds[offsets[c + 1] - 1] = Float.POSITIVE_INFINITY;
+      measureRange(c, centroids[c]);
     }
+  }
+
+  private void measureRange(int channel, float[] table) {
+    float min = Float.POSITIVE_INFINITY;
+    float max = Float.NEGATIVE_INFINITY;
+    for (float centroid : table) {
+      min = Math.min(min, centroid);
+      max = Math.max(max, centroid);
+    }
+    float middle = (float) (((double) min + max) / 2);
+    middles[channel] = middle;
+    halfRanges[channel] = Math.max(max - middle, middle - min);
   }
 
   public int headDim() {
@@ -115,6 +148,31 @@ public final class Codebook implements Serializable {
   /** What a code stands for. */
   public float centroid(int channel, int code) {
     return centroids[offsets[channel] + code];
+  }
+
+  /** Where a channel's planes start among this codebook's. */
+  public int plane(int channel) {
+    return planes[channel];
+  }
+
+  /** The i-th channel in the order of their widths, the widest first; equal ones as they stand. */
+  public int widestFirst(int i) {
+    return widestFirst[i];
+  }
+
+  /** Channels of more than 0 bits. */
+  public int codedChannels() {
+    return codedChannels;
+  }
+
+  /** The middle between a channel's smallest and largest centroid. */
+  public float middle(int channel) {
+    return middles[channel];
+  }
+
+  /** The largest distance of a channel's centroids from their {@link #middle}. */
+  public float halfRange(int channel) {
+    return halfRanges[channel];
   }
 
   /** Bytes of the centroids as floats: what the tables weigh beside a cache. */

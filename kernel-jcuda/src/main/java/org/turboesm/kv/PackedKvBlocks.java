@@ -10,6 +10,9 @@ import java.util.Arrays;
 public final class PackedKvBlocks {
   private static final int BLOCK = PackedKvLayout.BLOCK_TOKENS;
 
+  /** Words behind the last block, so that a kernel may read the widest code from any channel on. */
+  private static final int PADDING = PackedKvLayout.MAX_BITS;
+
   private final HeadCodec codec;
   private final PackedKvLayout layout;
   private final FullKvBlocks tail;
@@ -24,7 +27,7 @@ public final class PackedKvBlocks {
     this.codec = codec;
     this.layout = codec.layout();
     this.tail = withTail ? new FullKvBlocks(codec.headDim(), BLOCK) : null;
-    this.words = new int[PackedKvLayout.blocks(capacity) * layout.wordsPerBlock()];
+    this.words = new int[PackedKvLayout.blocks(capacity) * layout.wordsPerBlock() + PADDING];
   }
 
   /** Appends one token's transformed key and value, and packs the tail when it fills. */
@@ -77,8 +80,9 @@ public final class PackedKvBlocks {
   /** Where the block of the next token starts, with room made for it. */
   private int openBlock() {
     int offset = packedLength / BLOCK * layout.wordsPerBlock();
-    if (offset + layout.wordsPerBlock() > words.length) {
-      words = Arrays.copyOf(words, Math.max(2 * words.length, offset + layout.wordsPerBlock()));
+    int end = offset + layout.wordsPerBlock() + PADDING;
+    if (end > words.length) {
+      words = Arrays.copyOf(words, Math.max(2 * words.length, end));
     }
     return offset;
   }
@@ -101,7 +105,7 @@ public final class PackedKvBlocks {
     return packedLength + (tail == null ? 0 : tail.length());
   }
 
-  /** [blocks, wordsPerBlock]; grows, so ask anew after an append. */
+  /** [blocks, wordsPerBlock] and eight words more; grows, so ask anew after an append. */
   public int[] words() {
     return words;
   }

@@ -65,6 +65,24 @@ final class Lanes {
     return scratch[0];
   }
 
+  /**
+   * Replaces the first element of each row by the row's sum, pairwise, in the order of {@link
+   * #sum}.
+   *
+   * @param rows [count, COUNT] from {@code offset} on, overwritten, and COUNT floats behind them
+   */
+  static void sumRows(float[] rows, int offset, int count) {
+    for (int half = COUNT / 2; half > 0; half /= 2) {
+      addHalves(rows, offset, count, half);
+    }
+  }
+
+  private static void addHalves(float[] rows, int offset, int count, int half) {
+    for (int row = 0, i = offset; row < count; row++, i += COUNT) {
+      load(rows, i).add(load(rows, i + half)).intoArray(rows, i);
+    }
+  }
+
   /** The next multiple of {@code unit}. */
   static int roundUp(int size, int unit) {
     return (size + unit - 1) / unit * unit;

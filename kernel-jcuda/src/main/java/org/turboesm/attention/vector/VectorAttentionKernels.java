@@ -9,6 +9,7 @@ import org.turboesm.kv.PackedKvBlocks;
 
 /** Kernels in the Java Vector API, at the machine's width. */
 public final class VectorAttentionKernels implements AttentionKernels {
+  private static final PackedDecodeKernel PACKED_DECODE = PackedDecodeKernel.ofThisMachine();
 
   @Override
   public String name() {
@@ -45,7 +46,7 @@ public final class VectorAttentionKernels implements AttentionKernels {
   @Override
   public void decodePacked(
       float[] query, int queryOffset, PackedKvBlocks cache, AttentionState state) {
-    PackedDecodeKernel.decode(query, queryOffset, cache, state);
+    PACKED_DECODE.decode(query, queryOffset, cache, state);
   }
 
   @Override
