@@ -109,9 +109,20 @@ class AttentionKernelsContractTest {
       assertClose(
           written(actual, headDim),
           written(expected, headDim),
-          limit(
-              headDim, length, maxMagnitude(query) * Math.sqrt(headDim), keyNorm, CENTROID_LIMIT));
+          limit(headDim, length, maxMagnitude(query) * Math.sqrt(headDim), keyNorm, CENTROID_LIMIT)
+              + packedLimit(headDim, maxMagnitude(query)));
     }
+  }
+
+  /**
+   * What 16-bit tables add. Keys in fixed point: up to 8 channels share a step of the sum of their
+   * |q| * half range / 32760 and round by half of one each, so that a logit errs by 4 / 32760 of
+   * that sum over all channels, and a ratio of two weights by exp of twice that. Values as
+   * bfloat16: 2^-9.
+   */
+  private static double packedLimit(int headDim, double maxQuery) {
+    double logitError = 4 * headDim * maxQuery * CENTROID_LIMIT / 32760;
+    return (Math.expm1(2 * logitError) + 0x1p-9) * CENTROID_LIMIT;
   }
 
   @ParameterizedTest(name = "headDim {0}")
