@@ -41,6 +41,11 @@ final class ByteLaneDecode implements PackedDecodeKernel {
   }
 
   @Override
+  public String name() {
+    return "codes as bytes by " + lookup.name();
+  }
+
+  @Override
   public void decode(float[] query, int queryOffset, PackedKvBlocks cache, AttentionState state) {
     int length = cache.packedLength();
     if (length == 0) {

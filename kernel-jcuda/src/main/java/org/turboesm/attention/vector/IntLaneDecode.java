@@ -17,6 +17,11 @@ import org.turboesm.kv.PackedKvLayout;
 final class IntLaneDecode implements PackedDecodeKernel {
 
   @Override
+  public String name() {
+    return "codes as ints";
+  }
+
+  @Override
   public void decode(float[] query, int queryOffset, PackedKvBlocks cache, AttentionState state) {
     if (cache.packedLength() > 0) {
       new Pass(cache).decode(query, queryOffset, cache, state);

@@ -32,6 +32,11 @@ final class MaskedPlaneLookup extends PlaneLookup {
   private static final ShortVector LOW_BYTES = ShortVector.broadcast(SHORTS, 0xFF);
 
   @Override
+  String name() {
+    return "masks";
+  }
+
+  @Override
   int position(int token) {
     int shortLane = token / 2;
     return (2 * (token % 2) + shortLane % 2) * Lanes.COUNT + shortLane / 2;

@@ -18,6 +18,9 @@ interface PackedDecodeKernel {
   /** Adds the attention of one query, [headDim] from {@code queryOffset} on. */
   void decode(float[] query, int queryOffset, PackedKvBlocks cache, AttentionState state);
 
+  /** How codes become entries. */
+  String name();
+
   /** The fastest that this machine has instructions for. */
   static PackedDecodeKernel ofThisMachine() {
     if (Lanes.FLOATS.vectorBitSize() < 512 || !permutesBytes()) {
@@ -36,7 +39,7 @@ interface PackedDecodeKernel {
       return false;
     }
     try (Stream<String> lines = Files.lines(cpus)) {
-      return lines.anyMatch(line -> line.startsWith("flags") && line.contains(" avx512_vbmi "));
+      return lines.anyMatch(line -> line.startsWith("flags") && line.contains(" avx512vbmi "));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -37,6 +37,9 @@ abstract class PlaneLookup {
   private static final ByteVector BELOW_BIT6 = ByteVector.broadcast(BYTES, (1 << 6) - 1);
   static final IntVector HIGH_HALVES = IntVector.broadcast(IntVector.SPECIES_512, 0xFFFF0000);
 
+  /** What tells it apart. */
+  abstract String name();
+
   /** Where in its chunk's 64 floats the value of the chunk's token {@code token} stands. */
   abstract int position(int token);
 

@@ -29,6 +29,11 @@ final class ShiftedPlaneLookup extends PlaneLookup {
   }
 
   @Override
+  String name() {
+    return "shifts";
+  }
+
+  @Override
   int position(int token) {
     int piece = token / Short.SIZE;
     int shortLane = PIECES * (token % Byte.SIZE) + piece;

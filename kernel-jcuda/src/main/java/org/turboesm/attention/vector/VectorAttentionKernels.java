@@ -13,7 +13,7 @@ public final class VectorAttentionKernels implements AttentionKernels {
 
   @Override
   public String name() {
-    return "vector, " + Lanes.FLOATS.vectorBitSize() + " bits";
+    return "vector, " + Lanes.FLOATS.vectorBitSize() + " bits, " + PACKED_DECODE.name();
   }
 
   @Override

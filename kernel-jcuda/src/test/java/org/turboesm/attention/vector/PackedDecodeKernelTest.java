@@ -2,12 +2,16 @@ package org.turboesm.attention.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -157,6 +161,18 @@ class PackedDecodeKernelTest {
       first = first == null ? now : first;
       assertThat(now).as("call %d, seed %d", call, SEED).isEqualTo(first);
     }
+  }
+
+  /** Zen 4 and Ice Lake on have the instruction, under which name the kernel reports it or not. */
+  @Test
+  void theWidestVectorsAndByteShufflesBringBytes() throws IOException {
+    boolean wide = Lanes.FLOATS.vectorBitSize() == 512;
+    boolean shuffles =
+        Files.isReadable(Path.of("/proc/cpuinfo"))
+            && Files.readString(Path.of("/proc/cpuinfo")).matches("(?s).*\\bavx512_?vbmi\\b.*");
+    String expected = Runtime.version().feature() < 21 ? "shifts" : "masks";
+    assertThat(PackedDecodeKernel.ofThisMachine().name())
+        .isEqualTo(wide && shuffles ? "codes as bytes by " + expected : "codes as ints");
   }
 
   private void assertEqualsReference(String name, float[] query, PackedKvBlocks cache) {
