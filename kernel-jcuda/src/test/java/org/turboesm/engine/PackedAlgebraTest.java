@@ -71,8 +71,8 @@ class PackedAlgebraTest {
   void decodeOverPackedEqualsDecodeOverFullWhenTheTablesHoldTheTokens(String engine, int headDim) {
     Model model = new Model(engine, headDim);
 
-    assertThat(model.decodeError(8, false)).as("without tail").isLessThan(model.limit());
-    assertThat(model.decodeError(8, true)).as("with tail").isLessThan(model.limit());
+    assertThat(model.decodeError(8, false)).as("without tail").isLessThan(model.decodeLimit());
+    assertThat(model.decodeError(8, true)).as("with tail").isLessThan(model.decodeLimit());
   }
 
   @ParameterizedTest(name = "{0}, head_dim {1}")
@@ -80,7 +80,7 @@ class PackedAlgebraTest {
   void decodeWithOneBitLessIsSeen(String engine, int headDim) {
     Model model = new Model(engine, headDim);
 
-    assertThat(model.decodeError(7, false)).isGreaterThan(10 * model.limit());
+    assertThat(model.decodeError(7, false)).isGreaterThan(2 * model.decodeLimit());
   }
 
   /** A random model, three random proteins of 194 tokens together, and random transforms. */
@@ -106,6 +106,15 @@ class PackedAlgebraTest {
                 .limit(config.heads())
                 .toList());
       }
+    }
+
+    /**
+     * A decode kernel may hold values as bfloat16, which rounds them by at most 2^-9 of themselves,
+     * and logits in steps that are finer still. The last LayerNorm's outputs are of order one, and
+     * a layer's attention output is a part of what it normalizes.
+     */
+    double decodeLimit() {
+      return limit() + LAYERS * 0x1p-9;
     }
 
     double turboError(int bits) {

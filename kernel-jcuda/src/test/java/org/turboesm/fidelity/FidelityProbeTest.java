@@ -111,10 +111,12 @@ class FidelityProbeTest {
     all.addAll(decode(codec, HALF));
     for (ProteinFidelity fidelity : all) {
       // The two runs share the first layer's inputs; W_v and W_o are folded in one of them alone.
+      // bfloat16 values add a relative mean square of 1.3e-6 to one, by Cauchy and Schwarz at most
+      // 2 sqrt(nmse * 1.3e-6) to an NMSE, which is below 0.2 here.
       assertThat(fidelity.accumulated().nmse()[0])
-          .isCloseTo(fidelity.attention().nmse()[0], within(1e-4));
+          .isCloseTo(fidelity.attention().nmse()[0], within(1e-3));
       assertThat(fidelity.accumulated().cosineMin()[0])
-          .isCloseTo(fidelity.attention().cosineMin()[0], within(1e-4));
+          .isCloseTo(fidelity.attention().cosineMin()[0], within(1e-3));
     }
   }
 
