@@ -14,7 +14,7 @@ import workloads
 from installation import BENCH, ROOT, WORK, Java, Peers, fail, progress
 from report import Measurement, Report
 
-COMPARISONS = ("decode", "prefill", "linear", "spark")
+COMPARISONS = ("decode", "prefill", "spark")
 ALL_WORKLOADS = (*workloads.ENCODE_WORKLOADS, "memory", *COMPARISONS)
 DEFAULT_MODELS = "8M,35M"
 DEFAULT_PRECISIONS = ",".join(engines.PRECISIONS)
@@ -36,7 +36,6 @@ workloads:
   memory     a fresh process loads the model and embeds one protein of 60 residues: its peak of resident memory
   decode     one query over the packed cache and over the full-precision one, kvLen 256, 1,022 and 4,096
   prefill    a prefill that packs the cache, one that keeps it in full precision, and plain encode
-  linear     the linear layers against oneDNN's bare matrix product of the same shapes
   spark      the Spark job's model stage against the bare engine
 
 The peers come from PyPI, as tests/bench/requirements.txt pins them, into target/bench/venv on first use (Python 3.11).
@@ -49,7 +48,7 @@ examples:
   bin/bench --models 8M --repeats 2
   bin/bench --models 650M --peers esm-cpp:int8,hf --workloads proteome,long
   bin/bench --models 15B --workloads memory --precisions int8 --peers none
-  bin/bench --peers none --workloads decode,prefill,linear,spark --models 35M
+  bin/bench --peers none --workloads decode,prefill,spark --models 35M
   bin/bench jmh DecodeBenchmark -p kvLen=1022
 """
 
@@ -141,17 +140,15 @@ class Run:
         if "memory" in chosen:
             for engine in self._engines:
                 self._memory(size, folder, engine)
-        for name in ("prefill", "linear"):
-            if name in chosen:
-                for precision in self._options.precisions:
-                    arguments = [folder, precision, self._options.repeats, size.name]
-                    comparisons.run_java(name, self._java, self.report, arguments, f"{size.name} {precision}")
+        if "prefill" in chosen:
+            for precision in self._options.precisions:
+                arguments = [folder, precision, self._options.repeats, size.name]
+                comparisons.run_java("prefill", self._java, self.report, arguments, f"{size.name} {precision}")
         if "spark" in chosen:
             comparisons.run_spark(
                 size,
                 folder,
                 self._proteins,
-                ["f32", "auto"],
                 self._java,
                 self._threads,
                 self._options.repeats,

@@ -1,4 +1,4 @@
-"""Benchmarks within this project: the packed cache, prefill, linear layers, the Spark job."""
+"""Benchmarks within this project: the packed cache, prefill, the Spark job."""
 
 import json
 import re
@@ -10,7 +10,9 @@ import workloads
 from installation import ROOT, WORK, fail, progress
 from report import Measurement
 
-JAVA_CLASSES = {"decode": "DecodeComparison", "prefill": "PrefillComparison", "linear": "LinearComparison"}
+JAVA_CLASSES = {"decode": "DecodeComparison", "prefill": "PrefillComparison"}
+# The Spark job is run with each, beside the bare engine: auto is its default.
+SPARK_PRECISIONS = ("f32", "auto")
 
 
 def run_java(name, java, report, arguments, model=""):
@@ -25,30 +27,30 @@ def run_java(name, java, report, arguments, model=""):
         said = json.loads(line)
         if "peak_memory" in said:
             peak = said["peak_memory"]
-        elif "note" in said:
-            report.notes.append(said["note"])
+        elif "decode" in said:
+            report.decodes.append(said["decode"])
         else:
-            key = (said["precision"], said["model"], said["workload"])
+            key = (said["engine"], said["precision"], said["model"], said["workload"])
             if key not in measurements:
-                measurements[key] = Measurement(engines.OWN, *key, said["tokens"], said["flops"])
+                measurements[key] = Measurement(*key, said["tokens"], said["flops"])
             measurements[key].samples.append(said["seconds"])
     for measurement in measurements.values():
         measurement.peak_memory = peak
         report.measurements.append(measurement)
 
 
-def run_spark(size, folder, proteins, precisions, java, threads, repeats, report):
+def run_spark(size, folder, proteins, java, threads, repeats, report):
     """The Spark job's model stage against the bare engine on the same proteins, in turn."""
     workload = workloads.build("spark", proteins, size.name, threads)
     fasta = workload.write_fasta(WORK / "workloads" / f"{size.name}-spark.fasta")
     measured = []
     workers = []
     try:
-        for precision in precisions:
-            bare = Measurement(engines.OWN, precision, size.name, "spark", workload.tokens, workload.flops(size))
-            job = Measurement("turboesm-spark", precision, size.name, "spark", workload.tokens, workload.flops(size))
+        for precision in SPARK_PRECISIONS:
+            case = (precision, size.name, f"spark {precision}", workload.tokens, workload.flops(size))
+            bare, job = Measurement(engines.OWN, *case), Measurement("turboesm, Spark", *case)
             measured.append((bare, job))
-            worker = engines.Worker(engines.Engine(OWN_AUTO[precision], precision), folder, java, None, threads)
+            worker = engines.Worker(engines.Engine(engines.OWN, precision), folder, java, None, threads)
             workers.append(worker)
             worker.load(workload, fasta, size.hidden)
             worker.reset_peak()
@@ -63,9 +65,6 @@ def run_spark(size, folder, proteins, precisions, java, threads, repeats, report
             worker.close()
     for pair in measured:
         report.measurements += pair
-
-
-OWN_AUTO = {"f32": engines.OWN, "auto": engines.OWN}
 
 
 def _embed(job, folder, fasta, java, threads, report, last):

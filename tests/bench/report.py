@@ -62,6 +62,7 @@ class Report:
         self._baseline = baseline
         self.measurements = []
         self.agreements = []
+        self.decodes = []
         self.notes = []
         self.versions = {}
 
@@ -117,6 +118,19 @@ class Report:
                 "|---|---|---|---|",
                 *(f"| {m} | {w} | {label} | {cosine:.6f} |" for m, w, label, cosine in self.agreements),
             ]
+        if self.decodes:
+            lines += [
+                "",
+                "Decode, wall time a query of one head (in the rows above, tokens are the cached tokens attended to):",
+                "",
+                "| kvLen | cores | cache | ns a head and query | bytes a token and head |",
+                "|---|---|---|---|---|",
+            ]
+            for d in self.decodes:
+                lines.append(
+                    f"| {d['kv_len']:,} | {d['cores']} | {d['cache']} | {d['nanoseconds']:,.0f}"
+                    f" | {d['bytes_per_token']:.1f} |"
+                )
         if self.notes:
             lines += ["", *(f"- {note}" for note in self.notes)]
         return "\n".join(lines) + "\n"
