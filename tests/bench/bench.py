@@ -12,7 +12,7 @@ import engines
 import models
 import workloads
 from installation import BENCH, ROOT, WORK, Java, Peers, fail, progress
-from report import Measurement, Report
+from report import Measurement, Report, memory_available
 
 COMPARISONS = ("decode", "prefill", "spark")
 ALL_WORKLOADS = (*workloads.ENCODE_WORKLOADS, "memory", *COMPARISONS)
@@ -64,18 +64,23 @@ def parse(arguments):
     def add(flag, default, meaning, **more):
         parser.add_argument(flag, default=default, help=f"{meaning}; default: %(default)s", **more)
 
+    def add_file(flag, default, meaning):
+        shown = default.relative_to(ROOT)
+        parser.add_argument(flag, default=default, type=pathlib.Path, metavar="FILE", help=f"{meaning}; default: {shown}")
+
     add("--models", DEFAULT_MODELS, f"of {', '.join(models.SIZES)}", metavar="LIST")
     add("--workloads", DEFAULT_WORKLOADS, "of those below", metavar="LIST")
     add("--peers", ",".join(engines.PEERS), "peers beside this engine, NAME or NAME:PRECISION, or none", metavar="LIST")
     add("--precisions", DEFAULT_PRECISIONS, "a peer runs those that it knows", metavar="LIST")
     add("--repeats", 3, "timed runs of each engine on each workload", type=int, metavar="N")
     add("--baseline", "hf f32", "what the multiples refer to, where it runs; else the first engine", metavar="ENGINE")
-    add("--json", WORK / "results.json", "the rows", type=pathlib.Path, metavar="FILE")
-    add("--output", BENCH / "RESULTS.md", "the table", type=pathlib.Path, metavar="FILE")
+    add_file("--json", WORK / "results.json", "the rows")
+    add_file("--output", BENCH / "RESULTS.md", "the table")
+    plot = BENCH / "results.png"
     parser.add_argument(
         "--plot",
         metavar="FILE",
-        help=f"the picture, or none; default: {BENCH / 'results.png'}, and none where --peers is none",
+        help=f"the picture, or none; default: {plot.relative_to(ROOT)}, and none where --peers is none",
     )
     parser.add_argument("--java", metavar="HOME", help="the JDK; default: the newest of 25, 21 and 17 that is here")
     options = parser.parse_args(arguments)
@@ -94,7 +99,7 @@ def parse(arguments):
     if options.repeats < 1:
         parser.error("--repeats: at least 1")
     if options.plot is None:
-        options.plot = BENCH / "results.png" if options.peers else "none"
+        options.plot = plot if options.peers else "none"
     return options
 
 
@@ -164,7 +169,18 @@ class Run:
         self.report.versions[engine.label] = worker.version
         return worker
 
+    def _warn_of_memory(self, size):
+        """All engines are up at once: a machine that swaps measures its disk."""
+        needed = sum(engines.resident_bytes(engine, size) for engine in self._engines)
+        available = memory_available()
+        if needed > available:
+            progress(
+                f"warning: the engines of {size.name} need some {needed / 1e9:.0f} GB together, and"
+                f" {available / 1e9:.0f} GB are available; choose fewer --peers or --precisions"
+            )
+
     def _encode(self, size, folder, names):
+        self._warn_of_memory(size)
         workers = []
         try:
             for engine in self._engines:

@@ -31,6 +31,12 @@ class Engine:
         return f"{self.name} {self.precision}"
 
 
+def resident_bytes(engine, size):
+    """A guess at what an engine holds: its weights, activations and the runtime around them."""
+    parameter_bytes = {"f32": 4, "bf16": 2, "int8": 1}[engine.precision]
+    return 12 * size.hidden**2 * size.layers * parameter_bytes + 1_000_000_000
+
+
 def choose(peers, precisions):
     """Engines in the order of a repeat. A peer is a name, or name:precision for that one alone."""
     engines = [Engine(OWN, precision) for precision in precisions]

@@ -128,7 +128,7 @@ class Peers:
         if stamp.is_file() and stamp.read_text() == digest:
             return
         interpreter = shutil.which("python3.11") or sys.executable
-        progress(f"installing the peers into {self._folder.relative_to(ROOT)} (torch with its libraries: some 5 GB)")
+        progress(f"installing the peers into {self._folder.relative_to(ROOT)} (torch with its libraries: some 6 GB)")
         log = WORK / "install.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "w") as output:

@@ -136,6 +136,12 @@ class Report:
         return "\n".join(lines) + "\n"
 
 
+def memory_available():
+    """Bytes that the system can still give."""
+    found = re.search(r"MemAvailable:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())
+    return int(found.group(1)) * 1024
+
+
 def machine():
     """The machine and the commit."""
     cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
