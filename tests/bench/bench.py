@@ -41,8 +41,10 @@ workloads:
 The peers come from PyPI, as tests/bench/requirements.txt pins them, into target/bench/venv on first use (Python 3.11).
 Models are written to target/bench/models: 0.03 GB (8M) to 2.6 GB (650M), 11 GB (3B), 61 GB (15B).
 
-The defaults take about 15 minutes on 2 cores, not counting the installation. bin/bench jmh [JMH ARGUMENTS] runs the JMH
-benchmarks of the kernels instead; bin/bench jmh -h lists JMH's own options.
+Workloads are cut to the model, so that one engine takes seconds for one run; a workload is run --repeats times and once
+or twice before, and fair-esm and esm-cpp in f32 take the longest: without them the defaults are done in a fraction.
+
+bin/bench jmh [JMH ARGUMENTS] runs the JMH benchmarks of the kernels instead; bin/bench jmh -h lists JMH's own options.
 
 examples:
   bin/bench --models 8M --repeats 2
