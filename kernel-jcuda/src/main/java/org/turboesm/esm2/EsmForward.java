@@ -28,9 +28,7 @@ public final class EsmForward implements AutoCloseable {
 
   private record Layer(
       LayerNormWeights attentionNorm,
-      Linear query,
-      Linear key,
-      Linear value,
+      Linear[] projections,
       Linear attentionOutput,
       LayerNormWeights feedForwardNorm,
       Linear intermediate,
@@ -39,9 +37,7 @@ public final class EsmForward implements AutoCloseable {
     Layer with(Linear otherValue, Linear otherAttentionOutput) {
       return new Layer(
           attentionNorm,
-          query,
-          key,
-          otherValue,
+          new Linear[] {projections[0], projections[1], otherValue},
           otherAttentionOutput,
           feedForwardNorm,
           intermediate,
@@ -76,13 +72,13 @@ public final class EsmForward implements AutoCloseable {
     this.resident = resident;
   }
 
-  /** Makes the weights resident, one layer after the other. */
+  /** Makes the weights resident, one tensor after the other: no more than one is held plain. */
   public static EsmForward load(EsmWeights weights, EsmOperators operators) {
     ResidentLinears resident = new ResidentLinears(operators);
     try {
       List<Layer> layers = new ArrayList<>();
       for (int i = 0; i < weights.config().layers(); i++) {
-        layers.add(layer(weights.layer(i), resident));
+        layers.add(layer(weights, i, resident));
       }
       return new EsmForward(
           weights.config(),
@@ -99,23 +95,25 @@ public final class EsmForward implements AutoCloseable {
     }
   }
 
-  private static Layer layer(LayerWeights weights, ResidentLinears resident) {
+  private static Layer layer(EsmWeights weights, int i, ResidentLinears resident) {
     return new Layer(
-        weights.attentionNorm(),
-        resident.add(weights.query(), Linear.Epilogue.NONE),
-        resident.add(weights.key(), Linear.Epilogue.NONE),
-        resident.add(weights.value(), Linear.Epilogue.NONE),
-        resident.add(weights.attentionOutput(), Linear.Epilogue.ADD),
-        weights.feedForwardNorm(),
-        resident.add(weights.intermediate(), Linear.Epilogue.GELU),
-        resident.add(weights.output(), Linear.Epilogue.ADD));
+        weights.attentionNorm(i),
+        new Linear[] {
+          resident.add(weights.query(i), Linear.Epilogue.NONE),
+          resident.add(weights.key(i), Linear.Epilogue.NONE),
+          resident.add(weights.value(i), Linear.Epilogue.NONE)
+        },
+        resident.add(weights.attentionOutput(i), Linear.Epilogue.ADD),
+        weights.feedForwardNorm(i),
+        resident.add(weights.intermediate(i), Linear.Epilogue.GELU),
+        resident.add(weights.output(i), Linear.Epilogue.ADD));
   }
 
   private static LmHead lmHead(LmHeadWeights weights, ResidentLinears resident) {
     return new LmHead(
-        resident.add(weights.dense(), Linear.Epilogue.GELU),
+        resident.addInFullPrecision(weights.dense(), Linear.Epilogue.GELU),
         weights.norm(),
-        resident.add(weights.decoder(), Linear.Epilogue.NONE));
+        resident.addInFullPrecision(weights.decoder(), Linear.Epilogue.NONE));
   }
 
   /**
@@ -159,31 +157,32 @@ public final class EsmForward implements AutoCloseable {
   public float[] run(TokenBatch batch, SelfAttention attention, ForwardObserver observer) {
     int tokens = batch.size();
     int wide = tokens * config.hiddenSize();
-    float[] normed = new float[wide];
     float[] queries = new float[wide];
     float[] keys = new float[wide];
     float[] values = new float[wide];
     float[] attended = new float[wide];
-    float[] intermediate = new float[tokens * config.intermediateSize()];
+    float[][] projected = {queries, keys, values};
     float queryScale = (float) (1 / Math.sqrt(config.headDim()));
 
     float[] x = embed(batch);
     observer.hiddenState(0, x);
     for (int i = 0; i < layers.size(); i++) {
       Layer layer = layers.get(i);
-      operators.layerNorm(x, tokens, layer.attentionNorm, config.layerNormEps(), normed);
-      layer.query.apply(normed, tokens, queries);
-      layer.key.apply(normed, tokens, keys);
-      layer.value.apply(normed, tokens, values);
+      operators.normedLinears(
+          x, tokens, layer.attentionNorm, config.layerNormEps(), layer.projections, projected);
       rotary.apply(queries, batch, config.heads(), queryScale);
       rotary.apply(keys, batch, config.heads(), 1f);
       attention.attend(i, queries, keys, values, attended);
       observer.attention(i, queries, keys, values, attended);
       layer.attentionOutput.apply(attended, tokens, x);
 
-      operators.layerNorm(x, tokens, layer.feedForwardNorm, config.layerNormEps(), normed);
-      layer.intermediate.apply(normed, tokens, intermediate);
-      layer.output.apply(intermediate, tokens, x);
+      operators.feedForward(
+          x,
+          tokens,
+          layer.feedForwardNorm,
+          config.layerNormEps(),
+          layer.intermediate,
+          layer.output);
       if (i + 1 < layers.size()) {
         observer.hiddenState(i + 1, x);
       }

@@ -3,8 +3,13 @@ package org.turboesm.esm2;
 /** What an engine supplies to the forward pass, beside attention. */
 public interface EsmOperators {
 
-  /** Makes a linear layer resident; the weights given are not kept. */
+  /** Makes a linear layer resident in the engine's precision; the weights given are not kept. */
   Linear linear(LinearWeights weights, Linear.Epilogue epilogue);
+
+  /** Makes a linear layer resident in full precision, whatever the engine's is. */
+  default Linear fullPrecisionLinear(LinearWeights weights, Linear.Epilogue epilogue) {
+    return linear(weights, epilogue);
+  }
 
   /**
    * LayerNorm of each row.
@@ -13,4 +18,36 @@ public interface EsmOperators {
    * @param output [rows, hidden]; may be {@code input}
    */
   void layerNorm(float[] input, int rows, LayerNormWeights weights, float eps, float[] output);
+
+  /**
+   * Several linear layers of one LayerNorm: outputs[i] = linears[i](LayerNorm(x)).
+   *
+   * @param x [rows, hidden]
+   * @param linears made by {@link #linear} of these operators
+   * @param outputs of each linear, [rows, its outputs]
+   */
+  default void normedLinears(
+      float[] x, int rows, LayerNormWeights norm, float eps, Linear[] linears, float[][] outputs) {
+    float[] normed = new float[rows * norm.weight().length];
+    layerNorm(x, rows, norm, eps, normed);
+    for (int i = 0; i < linears.length; i++) {
+      linears[i].apply(normed, rows, outputs[i]);
+    }
+  }
+
+  /**
+   * A transformer layer's second half: x += output(intermediate(LayerNorm(x))).
+   *
+   * @param x [rows, hidden]
+   * @param intermediate made with {@link Linear.Epilogue#GELU}
+   * @param output made with {@link Linear.Epilogue#ADD}
+   */
+  default void feedForward(
+      float[] x, int rows, LayerNormWeights norm, float eps, Linear intermediate, Linear output) {
+    float[] normed = new float[rows * norm.weight().length];
+    layerNorm(x, rows, norm, eps, normed);
+    float[] wide = new float[rows * intermediate.outputs()];
+    intermediate.apply(normed, rows, wide);
+    output.apply(wide, rows, x);
+  }
 }

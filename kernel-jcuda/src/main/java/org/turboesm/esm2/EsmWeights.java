@@ -22,8 +22,8 @@ import org.turboesm.TurboEsmException;
 
 /**
  * A Hugging Face ESM-2 folder: {@code config.json} with {@code model.safetensors}, or with {@code
- * model.safetensors.index.json} and its shards. Tensors are read one layer at a time, so that a
- * model larger than the heap can be converted piece by piece.
+ * model.safetensors.index.json} and its shards. Tensors are read one at a time, so that a model
+ * larger than the heap can be converted piece by piece.
  */
 public final class EsmWeights implements AutoCloseable {
   private static final String SINGLE_FILE = "model.safetensors";
@@ -88,36 +88,50 @@ public final class EsmWeights implements AutoCloseable {
         prefix + "embeddings.word_embeddings.weight", config.vocabularySize(), config.hiddenSize());
   }
 
-  /** One transformer layer, read and widened anew at each call. */
-  public LayerWeights layer(int layer) {
-    String name = prefix + "encoder.layer." + layer + ".";
-    int hidden = config.hiddenSize();
-    int intermediate = config.intermediateSize();
-    return new LayerWeights(
-        layerNorm(name + "attention.LayerNorm"),
-        linear(name + "attention.self.query", hidden, hidden),
-        linear(name + "attention.self.key", hidden, hidden),
-        value(layer),
-        attentionOutput(layer),
-        layerNorm(name + "LayerNorm"),
-        linear(name + "intermediate.dense", hidden, intermediate),
-        linear(name + "output.dense", intermediate, hidden));
+  /** The LayerNorm before attention; this and the following are read anew at each call. */
+  public LayerNormWeights attentionNorm(int layer) {
+    return layerNorm(layerName(layer) + "attention.LayerNorm");
   }
 
-  /** W_v and b_v of one layer alone. */
+  /** W_q and b_q. */
+  public LinearWeights query(int layer) {
+    return square(layerName(layer) + "attention.self.query");
+  }
+
+  /** W_k and b_k. */
+  public LinearWeights key(int layer) {
+    return square(layerName(layer) + "attention.self.key");
+  }
+
+  /** W_v and b_v. */
   public LinearWeights value(int layer) {
-    return linear(
-        prefix + "encoder.layer." + layer + ".attention.self.value",
-        config.hiddenSize(),
-        config.hiddenSize());
+    return square(layerName(layer) + "attention.self.value");
   }
 
-  /** W_o and b_o of one layer alone. */
+  /** W_o and b_o. */
   public LinearWeights attentionOutput(int layer) {
+    return square(layerName(layer) + "attention.output.dense");
+  }
+
+  /** The LayerNorm before the feed-forward network. */
+  public LayerNormWeights feedForwardNorm(int layer) {
+    return layerNorm(layerName(layer) + "LayerNorm");
+  }
+
+  /** The feed-forward network's first layer, from hidden to intermediate size. */
+  public LinearWeights intermediate(int layer) {
     return linear(
-        prefix + "encoder.layer." + layer + ".attention.output.dense",
-        config.hiddenSize(),
-        config.hiddenSize());
+        layerName(layer) + "intermediate.dense", config.hiddenSize(), config.intermediateSize());
+  }
+
+  /** The feed-forward network's second layer, from intermediate to hidden size. */
+  public LinearWeights output(int layer) {
+    return linear(
+        layerName(layer) + "output.dense", config.intermediateSize(), config.hiddenSize());
+  }
+
+  private String layerName(int layer) {
+    return prefix + "encoder.layer." + layer + ".";
   }
 
   /**
@@ -253,6 +267,10 @@ public final class EsmWeights implements AutoCloseable {
   private void requireLayerNorm(String name) {
     requireShape(layerNormTensor(name, "weight", "gamma"), config.hiddenSize());
     requireShape(layerNormTensor(name, "bias", "beta"), config.hiddenSize());
+  }
+
+  private LinearWeights square(String name) {
+    return linear(name, config.hiddenSize(), config.hiddenSize());
   }
 
   private LinearWeights linear(String name, int inputs, int outputs) {

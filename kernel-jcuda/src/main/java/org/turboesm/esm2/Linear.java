@@ -11,6 +11,9 @@ public interface Linear extends AutoCloseable {
    */
   void apply(float[] input, int rows, float[] output);
 
+  /** The width of an output row. */
+  int outputs();
+
   @Override
   void close();
 

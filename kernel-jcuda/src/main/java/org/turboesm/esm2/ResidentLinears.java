@@ -13,7 +13,14 @@ final class ResidentLinears implements AutoCloseable {
   }
 
   Linear add(LinearWeights weights, Linear.Epilogue epilogue) {
-    Linear linear = operators.linear(weights, epilogue);
+    return keep(operators.linear(weights, epilogue));
+  }
+
+  Linear addInFullPrecision(LinearWeights weights, Linear.Epilogue epilogue) {
+    return keep(operators.fullPrecisionLinear(weights, epilogue));
+  }
+
+  private Linear keep(Linear linear) {
     linears.add(linear);
     return linear;
   }

@@ -48,15 +48,14 @@ class EsmWeightsTest {
           .containsExactly(written.get("esm.embeddings.word_embeddings.weight").values());
       for (int i = 0; i < CONFIG.layers(); i++) {
         String name = "esm.encoder.layer." + i + ".";
-        LayerWeights layer = weights.layer(i);
-        assertLayerNorm(layer.attentionNorm(), written, name + "attention.LayerNorm");
-        assertLinear(layer.query(), written, name + "attention.self.query");
-        assertLinear(layer.key(), written, name + "attention.self.key");
-        assertLinear(layer.value(), written, name + "attention.self.value");
-        assertLinear(layer.attentionOutput(), written, name + "attention.output.dense");
-        assertLayerNorm(layer.feedForwardNorm(), written, name + "LayerNorm");
-        assertLinear(layer.intermediate(), written, name + "intermediate.dense");
-        assertLinear(layer.output(), written, name + "output.dense");
+        assertLayerNorm(weights.attentionNorm(i), written, name + "attention.LayerNorm");
+        assertLinear(weights.query(i), written, name + "attention.self.query");
+        assertLinear(weights.key(i), written, name + "attention.self.key");
+        assertLinear(weights.value(i), written, name + "attention.self.value");
+        assertLinear(weights.attentionOutput(i), written, name + "attention.output.dense");
+        assertLayerNorm(weights.feedForwardNorm(i), written, name + "LayerNorm");
+        assertLinear(weights.intermediate(i), written, name + "intermediate.dense");
+        assertLinear(weights.output(i), written, name + "output.dense");
       }
       assertLayerNorm(weights.finalNorm(), written, "esm.encoder.emb_layer_norm_after");
     }
@@ -254,7 +253,7 @@ class EsmWeightsTest {
     MODEL.write(folder);
     writer.write(folder.resolve("model.safetensors"));
 
-    assertThatThrownBy(() -> read(w -> w.layer(1)))
+    assertThatThrownBy(() -> read(w -> w.query(1)))
         .isInstanceOf(TurboEsmException.class)
         .hasMessageStartingWith(folder.resolve("model.safetensors") + ": tensor esm.encoder.layer")
         .hasMessageEndingWith("is I32, expected F32, F16 or BF16");

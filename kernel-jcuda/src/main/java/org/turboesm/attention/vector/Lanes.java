@@ -3,19 +3,12 @@ package org.turboesm.attention.vector;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import org.turboesm.kv.PackedKvLayout;
 
-/**
- * The vector width of all kernels, and how a block's 32 tokens fall on its lanes. Static and final,
- * because the compiler turns vector code into instructions only where the species is a constant.
- */
+/** How a block's 32 tokens fall on the lanes of a vector. */
 final class Lanes {
-  /** Forces a width, in bits, where the widest is not wanted: 128, 256 or 512. */
-  static final String BITS_PROPERTY = "turboesm.vectorBits";
-
-  static final VectorSpecies<Float> FLOATS = species();
+  static final VectorSpecies<Float> FLOATS = VectorWidth.FLOATS;
   static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
   static final int COUNT = FLOATS.length();
   static final int BLOCK = PackedKvLayout.BLOCK_TOKENS;
@@ -27,14 +20,6 @@ final class Lanes {
   }
 
   private Lanes() {}
-
-  private static VectorSpecies<Float> species() {
-    Integer bits = Integer.getInteger(BITS_PROPERTY);
-    if (bits == null) {
-      return FloatVector.SPECIES_PREFERRED;
-    }
-    return VectorSpecies.of(float.class, VectorShape.forBitSize(bits));
-  }
 
   /** The numbers in their block of {@code COUNT} tokens, from {@code first} on. */
   static IntVector tokens(int first) {

@@ -31,7 +31,7 @@ public final class CpuEngineProvider implements EsmEngineProvider {
 
   @Override
   public List<Precision> precisions() {
-    return unavailable().isPresent() ? List.of() : List.of(Precision.F32);
+    return unavailable().isPresent() ? List.of() : OneDnn.get().precisions();
   }
 
   @Override
@@ -49,11 +49,7 @@ public final class CpuEngineProvider implements EsmEngineProvider {
             reason -> {
               throw new TurboEsmException("engine " + name() + " cannot run here: " + reason);
             });
-    if (precision != Precision.F32) {
-      throw new TurboEsmException(
-          "engine " + name() + " runs f32 alone, and was asked for " + precision.label());
-    }
-    CpuOperators operators = new CpuOperators();
+    CpuOperators operators = new CpuOperators(precision);
     try {
       return new HostEngine(
           weights,

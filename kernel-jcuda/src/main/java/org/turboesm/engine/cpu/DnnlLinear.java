@@ -5,69 +5,86 @@ import org.turboesm.esm2.Linear;
 import org.turboesm.esm2.LinearWeights;
 
 /**
- * A linear layer whose packed weights all threads share. Each call copies a block of rows into
- * native memory, multiplies, and copies the result back.
+ * A linear layer whose packed weights all threads share. Rows go through it a block at a time, in
+ * native memory.
  */
 final class DnnlLinear implements Linear {
   private final CpuOperators owner;
   private final MatmulFamily family;
-  private final NativeMemory weights;
-  private final NativeMemory bias;
+  private final boolean adds;
+  private final PackedWeights weights;
 
   /** Calls read, close writes: what a call uses is not freed under it. */
   private final StampedLock lifetime = new StampedLock();
 
   private boolean closed;
 
-  DnnlLinear(CpuOperators owner, MatmulFamily family, LinearWeights plain) {
+  /**
+   * @param adds whether the result is added to the output
+   */
+  DnnlLinear(CpuOperators owner, MatmulFamily family, boolean adds, LinearWeights plain) {
     this.owner = owner;
     this.family = family;
-    this.weights = family.packWeights(plain.weight());
-    try {
-      this.bias = family.packBias(plain.bias());
-    } catch (RuntimeException e) {
-      weights.close();
-      throw e;
-    }
+    this.adds = adds;
+    this.weights = family.pack(plain);
   }
 
   MatmulFamily family() {
     return family;
   }
 
+  MatmulShape shape() {
+    return family.shape();
+  }
+
+  @Override
+  public int outputs() {
+    return shape().outputs();
+  }
+
   @Override
   public void apply(float[] input, int rows, float[] output) {
+    int inputs = shape().inputs();
+    owner.inBlocks(
+        rows,
+        (workspace, first, block) -> {
+          NativeRows matrix = workspace.input(shape().format(), RowBlocks.padded(block), inputs);
+          matrix.put(0, block, input, first * inputs);
+          deliver(workspace, multiply(workspace, matrix, block), first, block, output);
+        });
+  }
+
+  /**
+   * Runs a block.
+   *
+   * @param input [padded rows, inputs]
+   * @return [padded rows, outputs] of the workspace
+   */
+  NativeRows multiply(Workspace workspace, NativeRows input, int rows) {
+    int padded = RowBlocks.padded(rows);
+    NativeRows result = workspace.output(shape(), padded);
     long stamp = lifetime.readLock();
     try {
       if (closed) {
         throw new IllegalStateException("the layer is closed");
       }
-      owner.openMp().useOneThread();
-      Workspace workspace = owner.workspaces().take();
-      try {
-        applyInBlocks(workspace, input, rows, output);
-      } finally {
-        owner.workspaces().giveBack(workspace);
-      }
+      family.forRows(padded).run(workspace, input, weights, result);
     } finally {
       lifetime.unlockRead(stamp);
     }
+    return result;
   }
 
-  private void applyInBlocks(Workspace workspace, float[] input, int rows, float[] output) {
-    int inputs = family.shape().inputs();
-    int outputs = family.shape().outputs();
-    for (int first = 0; first < rows; first += RowBlocks.FULL) {
-      int block = Math.min(RowBlocks.FULL, rows - first);
-      int padded = RowBlocks.padded(block);
-      workspace.input().require(padded * inputs);
-      workspace.output().require(padded * outputs);
-      workspace.input().copyIn(input, first * inputs, block * inputs);
-      if (family.shape().epilogue() == Epilogue.ADD) {
-        workspace.output().copyIn(output, first * outputs, block * outputs);
-      }
-      family.forRows(padded).run(workspace, weights.address(), bias.address());
-      workspace.output().copyOut(output, first * outputs, block * outputs);
+  /** Writes a block's result to its rows of the output, or adds it to them. */
+  void deliver(Workspace workspace, NativeRows result, int first, int rows, float[] output) {
+    if (!adds) {
+      result.get(0, rows, output, first * outputs());
+      return;
+    }
+    float[] row = workspace.row(outputs());
+    for (int r = 0; r < rows; r++) {
+      result.get(r, 1, row, 0);
+      VectorAddition.add(row, outputs(), output, (first + r) * outputs());
     }
   }
 
@@ -80,7 +97,6 @@ final class DnnlLinear implements Linear {
       }
       closed = true;
       weights.close();
-      bias.close();
     } finally {
       lifetime.unlockWrite(stamp);
     }

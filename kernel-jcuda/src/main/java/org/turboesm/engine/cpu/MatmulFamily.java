@@ -1,21 +1,24 @@
 package org.turboesm.engine.cpu;
 
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
-import org.bytedeco.dnnl.reorder;
-import org.bytedeco.dnnl.stream;
-import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.turboesm.TurboEsmException;
+import org.turboesm.esm2.LinearWeights;
 
 /**
  * The kernels of one shape, a row count each, made when first asked for, and the layout they want
  * the weights in. Matrices have three dimensions, [1, rows, inputs] x [1, inputs, outputs]: the
  * quantized forms run at full speed in no other.
+ *
+ * <p>A quantized product is acc = sum(q w) in integers, then in f32: times the output's weight
+ * scale, plus what the activations' shift owes, times the row's scale, plus the bias, GELU.
  */
 @SuppressWarnings("try") // A PointerScope acts by being open.
 final class MatmulFamily implements AutoCloseable {
@@ -24,7 +27,8 @@ final class MatmulFamily implements AutoCloseable {
   /** Rows by which the weights' layout is chosen; oneDNN chooses the same for all. */
   private static final int LAYOUT_ROWS = 64;
 
-  private static final String WANTED = "brg";
+  /** Bit 2: one weight scale for each of [1, inputs, outputs]'s outputs. */
+  private static final int SCALE_PER_OUTPUT = 1 << 2;
 
   private final OneDnn library;
   private final MatmulShape shape;
@@ -65,6 +69,11 @@ final class MatmulFamily implements AutoCloseable {
     return --users == 0;
   }
 
+  /** Packs a layer's weights. */
+  PackedWeights pack(LinearWeights plain) {
+    return new WeightPacker(library, shape, weightsLayout).pack(plain);
+  }
+
   /** The kernel for a {@linkplain RowBlocks#padded padded} number of rows. */
   MatmulKernel forRows(int rows) {
     MatmulKernel found = kernels.getAcquire(rows);
@@ -86,7 +95,7 @@ final class MatmulFamily implements AutoCloseable {
                   + shape
                   + " layer; use another engine on this processor");
         }
-        found = new MatmulKernel(library, descriptor);
+        found = new MatmulKernel(library, descriptor, operands(descriptor, rows));
       }
       kernels.setRelease(rows, found);
     }
@@ -94,60 +103,22 @@ final class MatmulFamily implements AutoCloseable {
   }
 
   /**
-   * Packs weights.
-   *
-   * @param weight [outputs, inputs], row-major
-   */
-  NativeMemory packWeights(float[] weight) {
-    try (PointerScope scope = new PointerScope()) {
-      NativeMemory packed = NativeMemory.allocate(library, weightsLayout, "a layer's weights");
-      try (NativeMemory plain =
-          NativeMemory.allocate(
-              library,
-              layout(memory.format_tag.acb, 1, shape.inputs(), shape.outputs()),
-              "a layer's weights while they are packed")) {
-        new FloatPointer(plain.address()).put(weight, 0, weight.length);
-        stream queue = new stream(library.processor());
-        new reorder(plain.memory(), packed.memory())
-            .execute(queue, plain.memory(), packed.memory());
-        queue._wait();
-      } catch (RuntimeException e) {
-        packed.close();
-        throw e;
-      }
-      return packed;
-    }
-  }
-
-  /**
-   * Makes a bias resident.
-   *
-   * @param bias [outputs]
-   */
-  NativeMemory packBias(float[] bias) {
-    try (PointerScope scope = new PointerScope()) {
-      NativeMemory packed =
-          NativeMemory.allocate(
-              library, layout(memory.format_tag.abc, 1, 1, shape.outputs()), "a layer's bias");
-      new FloatPointer(packed.address()).put(bias, 0, bias.length);
-      return packed;
-    }
-  }
-
-  /**
-   * The batch-reduce implementation (brg) for so many rows, which oneDNN has from AVX2 on. It is
-   * taken even where another comes first, as the blocked {@code gemm:jit} does without AVX-512: in
-   * that one a row's result depends on its place in the batch, and it is slower besides. The
-   * weights' layout is left open each time, though known, since oneDNN 3.8.1 knows its own AVX2
-   * layout only as its own choice.
+   * The batch-reduce implementation (brg) for so many rows, which oneDNN has from AVX2 on, and for
+   * integers from AVX-512 on. It is taken even where another comes first, as the blocked {@code
+   * gemm:jit} does without AVX-512: in that one a row of floats depends on its place in the batch,
+   * and it is slower besides. Integers are exact in any order, so there it may serve. The weights'
+   * layout is left open each time, though known, since oneDNN 3.8.1 knows its own AVX2 layout only
+   * as its own choice.
    */
   private matmul.primitive_desc describe(int rows) {
     matmul.primitive_desc descriptor = offer(rows);
     String first = nameOf(descriptor);
-    while (!nameOf(descriptor).startsWith(WANTED)) {
+    while (!serves(nameOf(descriptor))) {
       if (!descriptor.next_impl()) {
         throw new TurboEsmException(
-            "oneDNN has no kernel for AVX2 or better on this processor, and its "
+            "oneDNN has no "
+                + shape.format()
+                + " kernel for AVX2 or better on this processor, and its "
                 + first
                 + " is too slow or not reproducible; unset ONEDNN_MAX_CPU_ISA and"
                 + " DNNL_MAX_CPU_ISA if they are set, or use --engine pytorch");
@@ -156,32 +127,94 @@ final class MatmulFamily implements AutoCloseable {
     return descriptor;
   }
 
-  private matmul.primitive_desc offer(int rows) {
-    return new matmul.primitive_desc(
-        library.processor(),
-        layout(memory.format_tag.abc, 1, rows, shape.inputs()),
-        layout(memory.format_tag.any, 1, shape.inputs(), shape.outputs()),
-        layout(memory.format_tag.abc, 1, 1, shape.outputs()),
-        layout(memory.format_tag.abc, 1, rows, shape.outputs()),
-        attributes(),
-        false);
+  private boolean serves(String implementation) {
+    return implementation.startsWith("brg")
+        || shape.format().quantized() && implementation.startsWith("gemm:jit");
   }
 
-  private primitive_attr attributes() {
+  private matmul.primitive_desc offer(int rows) {
+    memory.desc input =
+        layout(shape.format().activations(), memory.format_tag.abc, 1, rows, shape.inputs());
+    memory.desc weights =
+        layout(shape.format().weights(), memory.format_tag.any, 1, shape.inputs(), shape.outputs());
+    memory.desc output = layout(shape.result(), memory.format_tag.abc, 1, rows, shape.outputs());
+    if (shape.format().quantized()) {
+      return new matmul.primitive_desc(
+          library.processor(), input, weights, output, attributes(rows), false);
+    }
+    return new matmul.primitive_desc(
+        library.processor(), input, weights, perOutput(), output, attributes(rows), false);
+  }
+
+  private primitive_attr attributes(int rows) {
     primitive_attr attributes = new primitive_attr();
     attributes.set_scratchpad_mode(dnnl.scratchpad_mode.user.value);
     post_ops operations = new post_ops();
-    switch (shape.epilogue()) {
-      case NONE -> {}
-      case GELU -> operations.append_eltwise(dnnl.algorithm.eltwise_gelu_erf.value, 0f, 0f);
-      case ADD -> operations.append_sum();
+    if (shape.format().quantized()) {
+      attributes.set_scales_mask(dnnl.DNNL_ARG_WEIGHTS, SCALE_PER_OUTPUT);
+      if (shifted()) {
+        operations.append_binary(dnnl.algorithm.binary_add.value, perOutput());
+      }
+      operations.append_binary(dnnl.algorithm.binary_mul.value, perRow(rows));
+      operations.append_binary(dnnl.algorithm.binary_add.value, perOutput());
+    }
+    if (shape.gelu()) {
+      operations.append_eltwise(dnnl.algorithm.eltwise_gelu_erf.value, 0f, 0f);
     }
     attributes.set_post_ops(operations);
     return attributes;
   }
 
-  private static memory.desc layout(memory.format_tag tag, long... sizes) {
-    return new memory.desc(sizes, F32, tag);
+  private Map<MatmulArgument, MatmulOperand> operands(matmul.primitive_desc descriptor, int rows) {
+    Map<MatmulArgument, MatmulOperand> operands = new EnumMap<>(MatmulArgument.class);
+    operands.put(MatmulArgument.INPUT, new MatmulOperand(dnnl.DNNL_ARG_SRC, descriptor.src_desc()));
+    operands.put(
+        MatmulArgument.WEIGHTS,
+        new MatmulOperand(dnnl.DNNL_ARG_WEIGHTS, descriptor.weights_desc()));
+    operands.put(
+        MatmulArgument.OUTPUT, new MatmulOperand(dnnl.DNNL_ARG_DST, descriptor.dst_desc()));
+    operands.put(
+        MatmulArgument.SCRATCHPAD,
+        new MatmulOperand(dnnl.DNNL_ARG_SCRATCHPAD, descriptor.scratchpad_desc()));
+    if (!shape.format().quantized()) {
+      operands.put(
+          MatmulArgument.BIAS, new MatmulOperand(dnnl.DNNL_ARG_BIAS, descriptor.bias_desc()));
+      return operands;
+    }
+    operands.put(
+        MatmulArgument.WEIGHT_SCALES,
+        new MatmulOperand(
+            dnnl.DNNL_ARG_ATTR_SCALES | dnnl.DNNL_ARG_WEIGHTS,
+            layout(F32, memory.format_tag.a, shape.outputs())));
+    int position = 0;
+    if (shifted()) {
+      operands.put(MatmulArgument.SHIFT, new MatmulOperand(postOperation(position++), perOutput()));
+    }
+    operands.put(
+        MatmulArgument.ROW_SCALES, new MatmulOperand(postOperation(position++), perRow(rows)));
+    operands.put(MatmulArgument.BIAS, new MatmulOperand(postOperation(position), perOutput()));
+    return operands;
+  }
+
+  private boolean shifted() {
+    return shape.format() == MatmulFormat.SHIFTED_INT7;
+  }
+
+  /** The number of the second argument of the binary post-operation at a position. */
+  private static int postOperation(int position) {
+    return dnnl.DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE * (position + 1) | dnnl.DNNL_ARG_SRC_1;
+  }
+
+  private memory.desc perOutput() {
+    return layout(F32, memory.format_tag.abc, 1, 1, shape.outputs());
+  }
+
+  private static memory.desc perRow(int rows) {
+    return layout(F32, memory.format_tag.abc, 1, rows, 1);
+  }
+
+  private static memory.desc layout(memory.data_type type, memory.format_tag tag, long... sizes) {
+    return new memory.desc(sizes, type, tag);
   }
 
   private static String nameOf(matmul.primitive_desc descriptor) {

@@ -1,8 +1,7 @@
 package org.turboesm.engine.cpu;
 
+import java.util.Map;
 import org.bytedeco.dnnl.matmul;
-import org.bytedeco.dnnl.memory;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 
 /**
@@ -11,41 +10,35 @@ import org.bytedeco.javacpp.PointerScope;
  */
 @SuppressWarnings("try") // A PointerScope acts by being open.
 final class MatmulKernel implements AutoCloseable {
-  private final OneDnn library;
   private final matmul primitive;
-  private final memory.desc input;
-  private final memory.desc weights;
-  private final memory.desc bias;
-  private final memory.desc output;
-  private final memory.desc scratchpad;
+  private final Map<MatmulArgument, MatmulOperand> operands;
   private final long scratchpadBytes;
   private final Pool<MatmulCall> calls;
 
-  MatmulKernel(OneDnn library, matmul.primitive_desc descriptor) {
-    this.library = library;
+  /**
+   * Compiles.
+   *
+   * @param operands whose layouts live until this is closed
+   */
+  MatmulKernel(
+      OneDnn library,
+      matmul.primitive_desc descriptor,
+      Map<MatmulArgument, MatmulOperand> operands) {
+    this.operands = operands;
     try (PointerScope scope = new PointerScope()) {
-      primitive = kept(new matmul(descriptor));
-      input = kept(descriptor.src_desc());
-      weights = kept(descriptor.weights_desc());
-      bias = kept(descriptor.bias_desc());
-      output = kept(descriptor.dst_desc());
-      scratchpad = kept(descriptor.scratchpad_desc());
-      scratchpadBytes = scratchpad.get_size();
+      primitive = new matmul(descriptor);
+      primitive.retainReference();
+      operands.values().forEach(operand -> operand.layout().retainReference());
+      scratchpadBytes = operands.get(MatmulArgument.SCRATCHPAD).layout().get_size();
     }
-    calls = new Pool<>(() -> new MatmulCall(this));
+    calls = new Pool<>(() -> new MatmulCall(library, this));
   }
 
-  /** Keeps an object beyond the scope it is made in. */
-  private static <P extends Pointer> P kept(P pointer) {
-    pointer.retainReference();
-    return pointer;
-  }
-
-  /** Runs on the workspace's input and output, and returns when done. */
-  void run(Workspace workspace, Pointer packedWeights, Pointer packedBias) {
+  /** Runs as many rows as the kernel was compiled for, and returns when done. */
+  void run(Workspace workspace, NativeRows input, PackedWeights weights, NativeRows output) {
     MatmulCall call = calls.take();
     try {
-      call.run(workspace, packedWeights, packedBias);
+      call.run(workspace, input, weights, output);
     } finally {
       calls.giveBack(call);
     }
@@ -55,42 +48,18 @@ final class MatmulKernel implements AutoCloseable {
     return primitive;
   }
 
-  memory inputView() {
-    return view(input);
-  }
-
-  memory weightsView() {
-    return view(weights);
-  }
-
-  memory biasView() {
-    return view(bias);
-  }
-
-  memory outputView() {
-    return view(output);
-  }
-
-  memory scratchpadView() {
-    return view(scratchpad);
+  Map<MatmulArgument, MatmulOperand> operands() {
+    return operands;
   }
 
   long scratchpadBytes() {
     return scratchpadBytes;
   }
 
-  private memory view(memory.desc layout) {
-    return kept(new memory(layout, library.processor(), null));
-  }
-
   @Override
   public void close() {
     calls.drain(MatmulCall::close);
     primitive.deallocate();
-    input.deallocate();
-    weights.deallocate();
-    bias.deallocate();
-    output.deallocate();
-    scratchpad.deallocate();
+    operands.values().forEach(operand -> operand.layout().deallocate());
   }
 }

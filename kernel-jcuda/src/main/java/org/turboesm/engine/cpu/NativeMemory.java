@@ -10,10 +10,12 @@ import org.turboesm.TurboEsmException;
 final class NativeMemory implements AutoCloseable {
   private final memory owner;
   private final Pointer address;
+  private final long bytes;
 
-  private NativeMemory(memory owner, Pointer address) {
+  private NativeMemory(memory owner, Pointer address, long bytes) {
     this.owner = owner;
     this.address = address;
+    this.bytes = bytes;
   }
 
   /**
@@ -27,7 +29,7 @@ final class NativeMemory implements AutoCloseable {
     try (PointerScope scope = new PointerScope()) {
       memory owner = new memory(layout, library.processor());
       owner.retainReference();
-      return new NativeMemory(owner, owner.get_data_handle());
+      return new NativeMemory(owner, owner.get_data_handle(), bytes);
     } catch (RuntimeException | OutOfMemoryError e) {
       throw outOfMemory(bytes, purpose, e);
     }
@@ -52,6 +54,10 @@ final class NativeMemory implements AutoCloseable {
 
   Pointer address() {
     return address;
+  }
+
+  long bytes() {
+    return bytes;
   }
 
   /** As oneDNN's own object, for a reorder. */

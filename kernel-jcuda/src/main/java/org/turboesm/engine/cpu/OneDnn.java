@@ -1,31 +1,61 @@
 package org.turboesm.engine.cpu;
 
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.PointerScope;
 import org.turboesm.TurboEsmException;
-import org.turboesm.esm2.Linear;
+import org.turboesm.engine.Precision;
 
 /** The native library, loaded once a JVM and for the JVM's life, and its processor as an engine. */
 @SuppressWarnings("try") // A PointerScope acts by being open.
 final class OneDnn {
-  /** A layer as any model has it; what runs it runs the others. */
-  private static final MatmulShape PROBE = new MatmulShape(256, 1024, Linear.Epilogue.GELU);
+  /** What the kernels say that multiply bytes without saturating in between. */
+  private static final Pattern EXACT_BYTES = Pattern.compile("vnni|amx");
+
+  private static final Pattern FAST_BFLOAT16 = Pattern.compile("bf16|amx");
 
   private static OneDnn loaded;
   private static Optional<String> refusal;
 
   private final engine processor;
   private final OpenMp openMp;
-  private String kernel;
+  private final Map<Precision, MatmulFormat> formats = new EnumMap<>(Precision.class);
+  private final String floatKernel;
 
   private OneDnn() {
     processor = new engine(engine.kind.cpu, 0);
     processor.retainReference();
     openMp = OpenMp.ofLoadedLibrary();
+    openMp.useOneThread();
+    floatKernel = probe(MatmulFormat.F32);
+    formats.put(Precision.F32, MatmulFormat.F32);
+    probeOthers();
+  }
+
+  private void probeOthers() {
+    try {
+      if (FAST_BFLOAT16.matcher(probe(MatmulFormat.BF16)).find()) {
+        formats.put(Precision.BF16, MatmulFormat.BF16);
+      }
+    } catch (RuntimeException e) {
+      // The processor has no bfloat16: one precision fewer.
+    }
+    boolean exact = EXACT_BYTES.matcher(probe(MatmulFormat.INT8)).find();
+    formats.put(Precision.INT8, exact ? MatmulFormat.INT8 : MatmulFormat.SHIFTED_INT7);
+  }
+
+  /** The kernel of a layer as any model has it; what runs it runs the others. */
+  private String probe(MatmulFormat format) {
+    try (MatmulFamily family = new MatmulFamily(this, new MatmulShape(256, 1024, true, format))) {
+      return family.kernel();
+    }
   }
 
   /**
@@ -63,12 +93,7 @@ final class OneDnn {
     }
     try (PointerScope scope = new PointerScope()) {
       Loader.load(dnnl.class);
-      OneDnn library = new OneDnn();
-      library.openMp.useOneThread();
-      try (MatmulFamily family = new MatmulFamily(library, PROBE)) {
-        library.kernel = family.kernel();
-      }
-      loaded = library;
+      loaded = new OneDnn();
       return Optional.empty();
     } catch (LinkageError e) {
       return Optional.of(
@@ -90,11 +115,33 @@ final class OneDnn {
     return openMp;
   }
 
+  /** What this processor runs at its own speed, best quality first. */
+  List<Precision> precisions() {
+    return List.copyOf(formats.keySet());
+  }
+
+  /**
+   * How a precision is computed here.
+   *
+   * @throws TurboEsmException where it is not
+   */
+  MatmulFormat format(Precision precision) {
+    MatmulFormat format = formats.get(precision);
+    if (format == null) {
+      throw new TurboEsmException(
+          "this processor has no "
+              + precision.label()
+              + " instructions; use --precision "
+              + String.join(" or ", precisions().stream().map(Precision::label).toList()));
+    }
+    return format;
+  }
+
   /** For people: version, instruction set and implementation. */
   String description() {
     try (PointerScope scope = new PointerScope()) {
       dnnl_version_t version = dnnl.dnnl_version();
-      String[] parts = kernel.split(":", 2);
+      String[] parts = floatKernel.split(":", 2);
       return "oneDNN "
           + version.major()
           + "."

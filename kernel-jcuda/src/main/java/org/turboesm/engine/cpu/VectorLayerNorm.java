@@ -2,6 +2,7 @@ package org.turboesm.engine.cpu;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import org.turboesm.attention.vector.VectorWidth;
 import org.turboesm.esm2.LayerNormWeights;
 
 /**
@@ -11,7 +12,7 @@ import org.turboesm.esm2.LayerNormWeights;
  * deviations from zero loses no accuracy. Sums run in several times the lanes a vector has.
  */
 final class VectorLayerNorm {
-  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> SPECIES = VectorWidth.FLOATS;
   private static final int LANES = SPECIES.length();
 
   private VectorLayerNorm() {}
@@ -19,6 +20,11 @@ final class VectorLayerNorm {
   /** The width of a vector, for people. */
   static int bits() {
     return SPECIES.vectorBitSize();
+  }
+
+  /** Floats of a vector. */
+  static int lanes() {
+    return LANES;
   }
 
   /**
@@ -31,16 +37,24 @@ final class VectorLayerNorm {
     int hidden = weights.weight().length;
     float[] lanes = new float[LANES];
     for (int row = 0; row < rows; row++) {
-      normalize(input, row * hidden, weights, eps, output, lanes);
+      normalize(input, row * hidden, weights, eps, output, row * hidden, lanes);
     }
   }
 
-  private static void normalize(
+  /**
+   * Normalizes one row.
+   *
+   * @param input [hidden] from {@code offset} on
+   * @param output [hidden] from {@code outputOffset} on; may be the input
+   * @param lanes scratch of at least {@link #lanes} floats
+   */
+  static void normalize(
       float[] input,
       int offset,
       LayerNormWeights weights,
       float eps,
       float[] output,
+      int outputOffset,
       float[] lanes) {
     int hidden = weights.weight().length;
     float mean = (float) (sum(input, offset, hidden, lanes) / hidden);
@@ -67,7 +81,7 @@ final class VectorLayerNorm {
     double correction = sum / hidden;
     double variance = squares / hidden - correction * correction;
     float scale = (float) (1 / Math.sqrt(variance + eps));
-    scaleRow(input, offset, weights, mean, (float) correction, scale, output);
+    scaleRow(input, offset, weights, mean, (float) correction, scale, output, outputOffset);
   }
 
   private static double sum(float[] values, int offset, int size, float[] lanes) {
@@ -97,7 +111,8 @@ final class VectorLayerNorm {
       float mean,
       float correction,
       float scale,
-      float[] output) {
+      float[] output,
+      int outputOffset) {
     float[] weight = weights.weight();
     float[] bias = weights.bias();
     int i = 0;
@@ -107,10 +122,11 @@ final class VectorLayerNorm {
           .sub(correction)
           .mul(scale)
           .fma(FloatVector.fromArray(SPECIES, weight, i), FloatVector.fromArray(SPECIES, bias, i))
-          .intoArray(output, offset + i);
+          .intoArray(output, outputOffset + i);
     }
     for (; i < weight.length; i++) {
-      output[offset + i] = (input[offset + i] - mean - correction) * scale * weight[i] + bias[i];
+      output[outputOffset + i] =
+          (input[offset + i] - mean - correction) * scale * weight[i] + bias[i];
     }
   }
 

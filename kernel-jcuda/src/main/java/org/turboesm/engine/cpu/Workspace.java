@@ -1,5 +1,7 @@
 package org.turboesm.engine.cpu;
 
+import java.util.EnumMap;
+import java.util.Map;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.Pointer;
@@ -9,28 +11,65 @@ import org.bytedeco.javacpp.PointerScope;
 @SuppressWarnings("try") // A PointerScope acts by being open.
 final class Workspace implements AutoCloseable {
   private final OneDnn library;
-  private final FloatStaging input;
-  private final FloatStaging output;
+  private final Map<MatmulFormat, NativeRows> inputs = new EnumMap<>(MatmulFormat.class);
+  private final FloatRows output;
+  private final FloatRows floatIntermediate;
+  private final Bfloat16Rows bfloat16Intermediate;
+  private final float[] lanes = new float[VectorLayerNorm.lanes()];
   private final stream queue;
+  private float[] row = {};
   private NativeMemory scratchpad;
-  private long scratchpadBytes;
 
   Workspace(OneDnn library) {
     this.library = library;
-    this.input = new FloatStaging(library);
-    this.output = new FloatStaging(library);
+    this.output = new FloatRows(library);
+    this.floatIntermediate = new FloatRows(library);
+    this.bfloat16Intermediate = new Bfloat16Rows(library);
     try (PointerScope scope = new PointerScope()) {
       queue = new stream(library.processor());
       queue.retainReference();
     }
   }
 
-  FloatStaging input() {
+  /** The rows that a product reads, shaped. */
+  NativeRows input(MatmulFormat format, int rows, int width) {
+    NativeRows input = inputs.computeIfAbsent(format, this::makeInput);
+    input.shape(rows, width);
     return input;
   }
 
-  FloatStaging output() {
-    return output;
+  private NativeRows makeInput(MatmulFormat format) {
+    return switch (format) {
+      case F32 -> new FloatRows(library);
+      case BF16 -> new Bfloat16Rows(library);
+      case INT8, SHIFTED_INT7 -> new QuantizedRows(library, format);
+    };
+  }
+
+  /**
+   * The rows that a layer leaves, shaped. Those of a layer with GELU stand apart, so that the next
+   * layer may read them while it writes its own.
+   */
+  NativeRows output(MatmulShape shape, int rows) {
+    NativeRows target = output;
+    if (shape.gelu()) {
+      target = shape.result() == memory.data_type.f32 ? floatIntermediate : bfloat16Intermediate;
+    }
+    target.shape(rows, shape.outputs());
+    return target;
+  }
+
+  /** One row on the Java side, at least so wide. */
+  float[] row(int width) {
+    if (row.length < width) {
+      row = new float[width];
+    }
+    return row;
+  }
+
+  /** The lanes of a vector. */
+  float[] lanes() {
+    return lanes;
   }
 
   stream queue() {
@@ -42,19 +81,15 @@ final class Workspace implements AutoCloseable {
     if (bytes == 0) {
       return null;
     }
-    if (bytes > scratchpadBytes) {
+    if (scratchpad == null || bytes > scratchpad.bytes()) {
       closeScratchpad();
       try (PointerScope scope = new PointerScope()) {
         scratchpad =
             NativeMemory.allocate(
                 library,
-                new memory.desc(
-                    new long[] {bytes},
-                    org.bytedeco.dnnl.memory.data_type.u8,
-                    org.bytedeco.dnnl.memory.format_tag.a),
+                new memory.desc(new long[] {bytes}, memory.data_type.u8, memory.format_tag.a),
                 "a kernel's scratchpad");
       }
-      scratchpadBytes = bytes;
     }
     return scratchpad.address();
   }
@@ -63,15 +98,17 @@ final class Workspace implements AutoCloseable {
     if (scratchpad != null) {
       scratchpad.close();
       scratchpad = null;
-      scratchpadBytes = 0;
     }
   }
 
   @Override
   public void close() {
     queue.deallocate();
-    input.close();
+    inputs.values().forEach(NativeRows::close);
+    inputs.clear();
     output.close();
+    floatIntermediate.close();
+    bfloat16Intermediate.close();
     closeScratchpad();
   }
 }

@@ -60,6 +60,11 @@ public final class ReferenceOperators implements EsmOperators {
     }
 
     @Override
+    public int outputs() {
+      return weights.outputs();
+    }
+
+    @Override
     public void close() {}
   }
 }

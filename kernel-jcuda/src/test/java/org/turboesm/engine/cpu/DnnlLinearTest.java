@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
+import org.turboesm.engine.Precision;
 import org.turboesm.esm2.Linear;
 import org.turboesm.esm2.LinearWeights;
 
@@ -25,7 +26,7 @@ class DnnlLinearTest {
     int inputs = 320;
     int outputs = 480;
     int[] rows = {1, 5, 33, 128, 300};
-    try (CpuOperators operators = new CpuOperators()) {
+    try (CpuOperators operators = new CpuOperators(Precision.F32)) {
       Linear linear = operators.linear(weights(inputs, outputs), Linear.Epilogue.ADD);
       List<float[]> inputsOfRuns = new ArrayList<>();
       List<float[]> expected = new ArrayList<>();
@@ -80,7 +81,7 @@ class DnnlLinearTest {
   void closingGivesTheWeightsBackToTheSystem() {
     int size = 3072;
     long bytes = 3L * size * size * Float.BYTES;
-    CpuOperators operators = new CpuOperators();
+    CpuOperators operators = new CpuOperators(Precision.F32);
     List<Linear> open = open(operators, size);
     long before = Pointer.physicalBytes();
 
@@ -91,7 +92,7 @@ class DnnlLinearTest {
 
   @Test
   void repeatedCallsMakeNoNativeObjects() {
-    try (CpuOperators operators = new CpuOperators()) {
+    try (CpuOperators operators = new CpuOperators(Precision.F32)) {
       Linear linear = operators.linear(weights(64, 48), Linear.Epilogue.GELU);
       float[] input = values(70 * 64, 1);
       float[] output = new float[70 * 48];
@@ -106,7 +107,7 @@ class DnnlLinearTest {
 
   @Test
   void closedLayerRefusesToRun() {
-    try (CpuOperators operators = new CpuOperators()) {
+    try (CpuOperators operators = new CpuOperators(Precision.F32)) {
       Linear linear = operators.linear(weights(32, 32), Linear.Epilogue.NONE);
       linear.close();
       assertThatThrownBy(() -> linear.apply(new float[32], 1, new float[32]))
@@ -117,7 +118,7 @@ class DnnlLinearTest {
 
   @Test
   void closingTwiceLeavesOtherLayersOfTheShapeWorking() {
-    try (CpuOperators operators = new CpuOperators()) {
+    try (CpuOperators operators = new CpuOperators(Precision.F32)) {
       LinearWeights weights = weights(32, 48);
       Linear closed = operators.linear(weights, Linear.Epilogue.NONE);
       Linear open = operators.linear(weights, Linear.Epilogue.NONE);
@@ -133,7 +134,7 @@ class DnnlLinearTest {
 
   @Test
   void operatorsTakeLayersAgainAfterAllWereClosed() {
-    try (CpuOperators operators = new CpuOperators()) {
+    try (CpuOperators operators = new CpuOperators(Precision.F32)) {
       float[] first = new float[48];
       float[] second = new float[48];
       for (float[] output : new float[][] {first, second}) {
@@ -146,7 +147,7 @@ class DnnlLinearTest {
   }
 
   private static void useAndClose(int size) {
-    List<Linear> open = open(new CpuOperators(), size);
+    List<Linear> open = open(new CpuOperators(Precision.F32), size);
     float[] input = values(10 * size, 1);
     for (Linear linear : open) {
       linear.apply(input, 10, new float[10 * size]);

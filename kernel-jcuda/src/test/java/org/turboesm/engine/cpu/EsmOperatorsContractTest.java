@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.turboesm.engine.Precision;
 import org.turboesm.engine.reference.ReferenceOperators;
 import org.turboesm.esm2.EsmOperators;
 import org.turboesm.esm2.LayerNormWeights;
@@ -34,7 +35,7 @@ class EsmOperatorsContractTest {
   private static final double U = Math.scalb(1.0, -24);
 
   private final EsmOperators reference = new ReferenceOperators();
-  private final CpuOperators operators = new CpuOperators();
+  private final CpuOperators operators = new CpuOperators(Precision.F32);
 
   @AfterEach
   void close() {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.turboesm.engine.Precision;
 import org.turboesm.esm2.Linear;
 import org.turboesm.esm2.LinearWeights;
 
@@ -32,7 +33,7 @@ class OpenMpTest {
    */
   static final class CallOnThreads {
     public static void main(String[] arguments) throws Exception {
-      CpuOperators operators = new CpuOperators();
+      CpuOperators operators = new CpuOperators(Precision.F32);
       Linear[] linear = new Linear[1];
       Thread maker =
           new Thread(

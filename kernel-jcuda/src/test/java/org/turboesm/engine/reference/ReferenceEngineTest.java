@@ -24,7 +24,6 @@ import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.LayerNormWeights;
-import org.turboesm.esm2.LayerWeights;
 import org.turboesm.esm2.Linear;
 import org.turboesm.esm2.LinearWeights;
 import org.turboesm.esm2.RandomEsmModel;
@@ -208,7 +207,6 @@ class ReferenceEngineTest {
     MODEL.write(folder);
     try (EsmWeights weights = EsmWeights.open(folder);
         EsmEngine engine = EsmEngines.open("reference", "f32", weights)) {
-      LayerWeights layer = weights.layer(0);
       engine.encode(
           TokenBatch.of(List.of(protein(14, tokens))),
           new ForwardObserver() {
@@ -217,10 +215,10 @@ class ReferenceEngineTest {
               if (index == 0) {
                 float[] normed = new float[hidden.length];
                 new ReferenceOperators()
-                    .layerNorm(hidden, tokens, layer.attentionNorm(), 1e-5f, normed);
-                apply(layer.query(), normed, plainQueries);
-                apply(layer.key(), normed, plainKeys);
-                apply(layer.value(), normed, plainValues);
+                    .layerNorm(hidden, tokens, weights.attentionNorm(0), 1e-5f, normed);
+                apply(weights.query(0), normed, plainQueries);
+                apply(weights.key(0), normed, plainKeys);
+                apply(weights.value(0), normed, plainValues);
               }
             }
 
