@@ -11,7 +11,7 @@ import org.turboesm.kv.PackedKvBlocks;
  * codecs; they hold no state of a call and may be shared by threads. One contract test runs them
  * all: codes equal the reference's exactly, floats within a derived limit.
  */
-public interface AttentionKernels extends BlockPacker {
+public interface AttentionKernels extends BlockPacker, AutoCloseable {
 
   /** {@code reference} or {@code vector}, with what else tells it apart. */
   String name();
@@ -83,4 +83,8 @@ public interface AttentionKernels extends BlockPacker {
    * @param channels [headDim, 32], overwritten
    */
   void unpack(int[] words, int wordsOffset, Codebook codebook, float[] channels);
+
+  /** Frees what the kernels hold outside of the Java heap; most hold nothing. */
+  @Override
+  default void close() {}
 }

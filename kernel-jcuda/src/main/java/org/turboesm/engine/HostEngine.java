@@ -21,6 +21,7 @@ public final class HostEngine implements EsmEngine {
 
   /**
    * @param weights read now, and again by {@link #turbo}; stays the caller's to close
+   * @param kernels closed with this engine
    */
   public HostEngine(
       EsmWeights weights,
@@ -102,5 +103,6 @@ public final class HostEngine implements EsmEngine {
   @Override
   public void close() {
     forward.close();
+    kernels.close();
   }
 }

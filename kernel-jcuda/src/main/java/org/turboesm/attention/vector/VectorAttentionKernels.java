@@ -8,7 +8,7 @@ import org.turboesm.kv.FullKvBlocks;
 import org.turboesm.kv.PackedKvBlocks;
 
 /** Kernels in the Java Vector API, at the machine's width. */
-public final class VectorAttentionKernels implements AttentionKernels {
+public class VectorAttentionKernels implements AttentionKernels {
   private static final PackedDecodeKernel PACKED_DECODE = PackedDecodeKernel.ofThisMachine();
 
   @Override

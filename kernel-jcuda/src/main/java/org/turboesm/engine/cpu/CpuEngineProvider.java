@@ -3,7 +3,6 @@ package org.turboesm.engine.cpu;
 import java.util.List;
 import java.util.Optional;
 import org.turboesm.TurboEsmException;
-import org.turboesm.attention.vector.VectorAttentionKernels;
 import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngineProvider;
@@ -50,15 +49,14 @@ public final class CpuEngineProvider implements EsmEngineProvider {
               throw new TurboEsmException("engine " + name() + " cannot run here: " + reason);
             });
     CpuOperators operators = new CpuOperators(precision);
+    CpuAttentionKernels kernels = new CpuAttentionKernels(precision);
     try {
       return new HostEngine(
-          weights,
-          operators,
-          new VectorAttentionKernels(),
-          new EngineCapabilities(name(), precision, description()));
+          weights, operators, kernels, new EngineCapabilities(name(), precision, description()));
     } catch (RuntimeException | Error e) {
       // A model that does not fit fails half-way: its first layers must not stay resident.
       operators.close();
+      kernels.close();
       throw e;
     }
   }

@@ -68,11 +68,28 @@ final class DnnlLinear implements Linear {
       if (closed) {
         throw new IllegalStateException("the layer is closed");
       }
-      family.forRows(padded).run(workspace, input, weights, result);
+      run(workspace, family.forRows(padded), input, result);
     } finally {
       lifetime.unlockRead(stamp);
     }
     return result;
+  }
+
+  private void run(Workspace workspace, MatmulKernel kernel, NativeRows input, NativeRows result) {
+    MatmulCall call = kernel.take();
+    try {
+      call.point(MatmulArgument.INPUT, input.address());
+      call.point(MatmulArgument.WEIGHTS, weights.weights());
+      call.point(MatmulArgument.BIAS, weights.bias());
+      call.point(MatmulArgument.OUTPUT, result.address());
+      call.point(MatmulArgument.SCRATCHPAD, workspace.scratchpad(kernel.scratchpadBytes()));
+      call.point(MatmulArgument.ROW_SCALES, input.scales());
+      call.point(MatmulArgument.WEIGHT_SCALES, weights.scales());
+      call.point(MatmulArgument.SHIFT, weights.shift());
+      call.run(workspace.queue());
+    } finally {
+      kernel.giveBack(call);
+    }
   }
 
   /** Writes a block's result to its rows of the output, or adds it to them. */

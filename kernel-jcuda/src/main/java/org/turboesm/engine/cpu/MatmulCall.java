@@ -2,6 +2,7 @@ package org.turboesm.engine.cpu;
 
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 
@@ -32,24 +33,18 @@ final class MatmulCall implements AutoCloseable {
     }
   }
 
-  void run(Workspace workspace, NativeRows input, PackedWeights weights, NativeRows output) {
-    point(MatmulArgument.INPUT, input.address());
-    point(MatmulArgument.WEIGHTS, weights.weights());
-    point(MatmulArgument.BIAS, weights.bias());
-    point(MatmulArgument.OUTPUT, output.address());
-    point(MatmulArgument.SCRATCHPAD, workspace.scratchpad(kernel.scratchpadBytes()));
-    point(MatmulArgument.ROW_SCALES, input.scales());
-    point(MatmulArgument.WEIGHT_SCALES, weights.scales());
-    point(MatmulArgument.SHIFT, weights.shift());
-    kernel.primitive().execute(workspace.queue(), arguments);
-    workspace.queue()._wait();
-  }
-
-  private void point(MatmulArgument argument, Pointer address) {
+  /** Points an argument at memory; one that the kernel does not have is passed over. */
+  void point(MatmulArgument argument, Pointer address) {
     memory view = views[argument.ordinal()];
     if (view != null) {
       view.set_data_handle(address);
     }
+  }
+
+  /** Runs on what was pointed at, and returns when done. */
+  void run(stream queue) {
+    kernel.primitive().execute(queue, arguments);
+    queue._wait();
   }
 
   @Override

@@ -47,7 +47,7 @@ final class MatmulFamily implements AutoCloseable {
       matmul.primitive_desc descriptor = describe(LAYOUT_ROWS);
       weightsLayout = descriptor.weights_desc();
       weightsLayout.retainReference();
-      kernel = nameOf(descriptor);
+      kernel = KernelChoice.nameOf(descriptor);
     }
   }
 
@@ -103,33 +103,12 @@ final class MatmulFamily implements AutoCloseable {
   }
 
   /**
-   * The batch-reduce implementation (brg) for so many rows, which oneDNN has from AVX2 on, and for
-   * integers from AVX-512 on. It is taken even where another comes first, as the blocked {@code
-   * gemm:jit} does without AVX-512: in that one a row of floats depends on its place in the batch,
-   * and it is slower besides. Integers are exact in any order, so there it may serve. The weights'
-   * layout is left open each time, though known, since oneDNN 3.8.1 knows its own AVX2 layout only
-   * as its own choice.
+   * The kernel's description. The weights' layout is left open each time, though known, since
+   * oneDNN 3.8.1 knows its own AVX2 layout only as its own choice.
    */
   private matmul.primitive_desc describe(int rows) {
-    matmul.primitive_desc descriptor = offer(rows);
-    String first = nameOf(descriptor);
-    while (!serves(nameOf(descriptor))) {
-      if (!descriptor.next_impl()) {
-        throw new TurboEsmException(
-            "oneDNN has no "
-                + shape.format()
-                + " kernel for AVX2 or better on this processor, and its "
-                + first
-                + " is too slow or not reproducible; unset ONEDNN_MAX_CPU_ISA and"
-                + " DNNL_MAX_CPU_ISA if they are set, or use --engine pytorch");
-      }
-    }
-    return descriptor;
-  }
-
-  private boolean serves(String implementation) {
-    return implementation.startsWith("brg")
-        || shape.format().quantized() && implementation.startsWith("gemm:jit");
+    return KernelChoice.choose(
+        offer(rows), shape.format() + " linear layer", shape.format().quantized());
   }
 
   private matmul.primitive_desc offer(int rows) {
@@ -215,10 +194,6 @@ final class MatmulFamily implements AutoCloseable {
 
   private static memory.desc layout(memory.data_type type, memory.format_tag tag, long... sizes) {
     return new memory.desc(sizes, type, tag);
-  }
-
-  private static String nameOf(matmul.primitive_desc descriptor) {
-    return descriptor.impl_info_str().getString();
   }
 
   @Override

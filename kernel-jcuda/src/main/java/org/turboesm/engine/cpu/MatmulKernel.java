@@ -5,8 +5,8 @@ import org.bytedeco.dnnl.matmul;
 import org.bytedeco.javacpp.PointerScope;
 
 /**
- * The compiled kernel of a shape for one number of rows. Its code and its descriptors are shared;
- * what a call changes is in the {@link MatmulCall}s it lends.
+ * A compiled matrix product. Its code and its descriptors are shared; what a call changes is in the
+ * {@link MatmulCall}s it lends.
  */
 @SuppressWarnings("try") // A PointerScope acts by being open.
 final class MatmulKernel implements AutoCloseable {
@@ -34,14 +34,13 @@ final class MatmulKernel implements AutoCloseable {
     calls = new Pool<>(() -> new MatmulCall(library, this));
   }
 
-  /** Runs as many rows as the kernel was compiled for, and returns when done. */
-  void run(Workspace workspace, NativeRows input, PackedWeights weights, NativeRows output) {
-    MatmulCall call = calls.take();
-    try {
-      call.run(workspace, input, weights, output);
-    } finally {
-      calls.giveBack(call);
-    }
+  /** Arguments for one call, the caller's until given back. */
+  MatmulCall take() {
+    return calls.take();
+  }
+
+  void giveBack(MatmulCall call) {
+    calls.giveBack(call);
   }
 
   matmul primitive() {

@@ -16,15 +16,16 @@ final class Workspace implements AutoCloseable {
   private final FloatRows floatIntermediate;
   private final Bfloat16Rows bfloat16Intermediate;
   private final float[] lanes = new float[VectorLayerNorm.lanes()];
+  private final Scratchpad scratchpad;
   private final stream queue;
   private float[] row = {};
-  private NativeMemory scratchpad;
 
   Workspace(OneDnn library) {
     this.library = library;
     this.output = new FloatRows(library);
     this.floatIntermediate = new FloatRows(library);
     this.bfloat16Intermediate = new Bfloat16Rows(library);
+    this.scratchpad = new Scratchpad(library);
     try (PointerScope scope = new PointerScope()) {
       queue = new stream(library.processor());
       queue.retainReference();
@@ -76,29 +77,9 @@ final class Workspace implements AutoCloseable {
     return queue;
   }
 
-  /** At least so many bytes; null where none are asked for, as oneDNN wants it. */
+  /** A kernel's scratchpad of so many bytes. */
   Pointer scratchpad(long bytes) {
-    if (bytes == 0) {
-      return null;
-    }
-    if (scratchpad == null || bytes > scratchpad.bytes()) {
-      closeScratchpad();
-      try (PointerScope scope = new PointerScope()) {
-        scratchpad =
-            NativeMemory.allocate(
-                library,
-                new memory.desc(new long[] {bytes}, memory.data_type.u8, memory.format_tag.a),
-                "a kernel's scratchpad");
-      }
-    }
-    return scratchpad.address();
-  }
-
-  private void closeScratchpad() {
-    if (scratchpad != null) {
-      scratchpad.close();
-      scratchpad = null;
-    }
+    return scratchpad.require(bytes);
   }
 
   @Override
@@ -109,6 +90,6 @@ final class Workspace implements AutoCloseable {
     output.close();
     floatIntermediate.close();
     bfloat16Intermediate.close();
-    closeScratchpad();
+    scratchpad.close();
   }
 }

@@ -1,0 +1,115 @@
+package org.turboesm.engine.cpu;
+
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.PointerScope;
+
+/** What one thread needs for the attention of a sequence; reused. */
+@SuppressWarnings("try") // A PointerScope acts by being open.
+final class AttentionWorkspace implements AutoCloseable {
+  private final NativeRows queries;
+  private final NativeRows keys;
+  private final NativeRows values;
+  private final NativeRows weights;
+  private final FloatRows outputs;
+  private final Scratchpad scratchpad;
+  private final Address inputAddress = new Address();
+  private final Address otherAddress = new Address();
+  private final stream queue;
+  private float[] row = {};
+  private float[] mean = {};
+  private float[] tile = {};
+
+  AttentionWorkspace(OneDnn library, memory.data_type type) {
+    queries = rows(library, type);
+    keys = rows(library, type);
+    values = rows(library, type);
+    weights = rows(library, type);
+    outputs = new FloatRows(library);
+    scratchpad = new Scratchpad(library);
+    try (PointerScope scope = new PointerScope()) {
+      queue = new stream(library.processor());
+      queue.retainReference();
+    }
+  }
+
+  private static NativeRows rows(OneDnn library, memory.data_type type) {
+    return type == memory.data_type.f32 ? new FloatRows(library) : new Bfloat16Rows(library);
+  }
+
+  /** [queries, heads * headDim]. */
+  NativeRows queries() {
+    return queries;
+  }
+
+  /** [keys, heads * headDim]. */
+  NativeRows keys() {
+    return keys;
+  }
+
+  /** [keys, heads * valueWidth]. */
+  NativeRows values() {
+    return values;
+  }
+
+  /** [heads * queries of a tile, keys]. */
+  NativeRows weights() {
+    return weights;
+  }
+
+  /** [heads * queries of a tile, valueWidth]. */
+  FloatRows outputs() {
+    return outputs;
+  }
+
+  Scratchpad scratchpad() {
+    return scratchpad;
+  }
+
+  Address inputAddress() {
+    return inputAddress;
+  }
+
+  Address otherAddress() {
+    return otherAddress;
+  }
+
+  stream queue() {
+    return queue;
+  }
+
+  /** One token's heads, at least so wide; holds anything. */
+  float[] row(int width) {
+    if (row.length < width) {
+      row = new float[width];
+    }
+    return row;
+  }
+
+  /** The mean key, at least so wide; holds anything. */
+  float[] mean(int width) {
+    if (mean.length < width) {
+      mean = new float[width];
+    }
+    return mean;
+  }
+
+  /** A tile's outputs, at least so many; holds anything. */
+  float[] tile(int size) {
+    if (tile.length < size) {
+      tile = new float[size];
+    }
+    return tile;
+  }
+
+  @Override
+  public void close() {
+    queue.deallocate();
+    queries.close();
+    keys.close();
+    values.close();
+    weights.close();
+    outputs.close();
+    scratchpad.close();
+  }
+}
