@@ -13,6 +13,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
+import org.turboesm.engine.Precision;
 import org.turboesm.engine.cpu.CpuOperators;
 import org.turboesm.engine.reference.ReferenceOperators;
 import org.turboesm.esm2.LayerNormWeights;
@@ -40,7 +41,7 @@ public class LayerNormBenchmark {
   @Setup
   public void setUp() {
     NormalValues normal = new NormalValues();
-    operators = new CpuOperators();
+    operators = new CpuOperators(Precision.F32);
     input = normal.array(ROWS * hidden, 1);
     weights = new LayerNormWeights(normal.array(hidden, 1), normal.array(hidden, 1));
     output = new float[input.length];
