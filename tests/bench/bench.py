@@ -14,7 +14,7 @@ import workloads
 from installation import BENCH, ROOT, WORK, Java, Peers, fail, progress
 from report import Measurement, Report, memory_available
 
-COMPARISONS = ("decode", "prefill", "spark")
+COMPARISONS = ("linear", "decode", "prefill", "spark")
 ALL_WORKLOADS = (*workloads.ENCODE_WORKLOADS, "memory", *COMPARISONS)
 DEFAULT_MODELS = "8M,35M"
 DEFAULT_PRECISIONS = ",".join(engines.PRECISIONS)
@@ -34,6 +34,7 @@ workloads:
   uniform    8 chains of 256 residues
   long       chains of 1,022 residues
   memory     a fresh process loads the model and embeds one protein of 60 residues: its peak of resident memory
+  linear     a transformer layer's linear layers as the engine runs them against bare oneDNN products, one core
   decode     one query over the packed cache and over the full-precision one, kvLen 256, 1,022 and 4,096
   prefill    a prefill that packs the cache, one that keeps it in full precision, and plain encode
   spark      the Spark job's model stage against the bare engine
@@ -147,6 +148,10 @@ class Run:
         if "memory" in chosen:
             for engine in self._engines:
                 self._memory(size, folder, engine)
+        if "linear" in chosen:
+            for precision in self._options.precisions:
+                arguments = [size.hidden, precision, self._options.repeats, size.name]
+                comparisons.run_java("linear", self._java, self.report, arguments, f"{size.name} {precision}")
         if "prefill" in chosen:
             for precision in self._options.precisions:
                 arguments = [folder, precision, self._options.repeats, size.name]

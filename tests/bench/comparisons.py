@@ -10,7 +10,7 @@ import workloads
 from installation import ROOT, WORK, fail, progress
 from report import Measurement
 
-JAVA_CLASSES = {"decode": "DecodeComparison", "prefill": "PrefillComparison"}
+JAVA_CLASSES = {"decode": "DecodeComparison", "prefill": "PrefillComparison", "linear": "LinearComparison"}
 # The Spark job is run with each, beside the bare engine: auto is its default.
 SPARK_PRECISIONS = ("f32", "auto")
 
