@@ -170,8 +170,8 @@ public final class EsmForward implements AutoCloseable {
       Layer layer = layers.get(i);
       operators.normedLinears(
           x, tokens, layer.attentionNorm, config.layerNormEps(), layer.projections, projected);
-      rotary.apply(queries, batch, config.heads(), queryScale);
-      rotary.apply(keys, batch, config.heads(), 1f);
+      rotary.apply(queries, batch, config.heads(), queryScale, operators);
+      rotary.apply(keys, batch, config.heads(), 1f, operators);
       attention.attend(i, queries, keys, values, attended);
       observer.attention(i, queries, keys, values, attended);
       layer.attentionOutput.apply(attended, tokens, x);

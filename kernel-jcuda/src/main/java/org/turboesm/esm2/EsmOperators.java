@@ -20,6 +20,32 @@ public interface EsmOperators {
   void layerNorm(float[] input, int rows, LayerNormWeights weights, float eps, float[] output);
 
   /**
+   * Scales one token's heads and rotates channel i of each with channel i + half, in place.
+   *
+   * @param x [heads, 2 * half] from {@code offset} on
+   * @param cosines [half] from {@code angle} on
+   * @param sines [half] from {@code angle} on
+   */
+  default void rotate(
+      float[] x,
+      int offset,
+      int heads,
+      int half,
+      float[] cosines,
+      float[] sines,
+      int angle,
+      float scale) {
+    for (int head = offset; head < offset + heads * 2 * half; head += 2 * half) {
+      for (int i = 0; i < half; i++) {
+        float a = x[head + i] * scale;
+        float b = x[head + half + i] * scale;
+        x[head + i] = a * cosines[angle + i] - b * sines[angle + i];
+        x[head + half + i] = b * cosines[angle + i] + a * sines[angle + i];
+      }
+    }
+  }
+
+  /**
    * Several linear layers of one LayerNorm: outputs[i] = linears[i](LayerNorm(x)).
    *
    * @param x [rows, hidden]

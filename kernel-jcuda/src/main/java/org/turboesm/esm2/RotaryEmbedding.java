@@ -39,30 +39,16 @@ final class RotaryEmbedding {
    *
    * @param x [tokens, heads, headDim]
    */
-  void apply(float[] x, TokenBatch batch, int heads, float scale) {
+  void apply(float[] x, TokenBatch batch, int heads, float scale, EsmOperators operators) {
     Table angles = tableFor(batch);
     int half = headDim / 2;
     for (int s = 0; s < batch.sequences(); s++) {
       int start = batch.cuSeqlens()[s];
       for (int t = start; t < batch.cuSeqlens()[s + 1]; t++) {
         int angle = (batch.firstPositions()[s] + t - start) * half;
-        for (int h = 0; h < heads; h++) {
-          int offset = (t * heads + h) * headDim;
-          rotate(x, offset, half, angles.cosines, angles.sines, angle, scale);
-        }
+        operators.rotate(
+            x, t * heads * headDim, heads, half, angles.cosines, angles.sines, angle, scale);
       }
-    }
-  }
-
-  private static void rotate(
-      float[] x, int offset, int half, float[] cosines, float[] sines, int angle, float scale) {
-    for (int i = 0; i < half; i++) {
-      float a = x[offset + i] * scale;
-      float b = x[offset + half + i] * scale;
-      float cosine = cosines[angle + i];
-      float sine = sines[angle + i];
-      x[offset + i] = a * cosine - b * sine;
-      x[offset + half + i] = b * cosine + a * sine;
     }
   }
 

@@ -9,9 +9,11 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.turboesm.engine.reference.ReferenceOperators;
 
 class RotaryEmbeddingTest {
   private static final int HEADS = 2;
+  private static final EsmOperators OPERATORS = new ReferenceOperators();
 
   @ParameterizedTest
   @ValueSource(ints = {2, 16, 24, 32, 64, 128})
@@ -21,7 +23,7 @@ class RotaryEmbeddingTest {
     float[] x = random(headDim, tokens * HEADS * headDim);
     float[] rotated = x.clone();
 
-    new RotaryEmbedding(frequency).apply(rotated, whole(tokens), HEADS, 0.5f);
+    new RotaryEmbedding(frequency).apply(rotated, whole(tokens), HEADS, 0.5f, OPERATORS);
 
     for (int t = 0; t < tokens; t++) {
       for (int h = 0; h < HEADS; h++) {
@@ -48,7 +50,7 @@ class RotaryEmbeddingTest {
     float[] x = random(1, HEADS * 16);
     float[] rotated = x.clone();
 
-    rotary(16).apply(rotated, whole(1), HEADS, 0.25f);
+    rotary(16).apply(rotated, whole(1), HEADS, 0.25f, OPERATORS);
 
     for (int i = 0; i < x.length; i++) {
       assertThat(rotated[i]).isEqualTo(x[i] * 0.25f);
@@ -63,8 +65,8 @@ class RotaryEmbeddingTest {
     System.arraycopy(one, 0, both, one.length, one.length);
     RotaryEmbedding rotary = rotary(16);
 
-    rotary.apply(one, whole(3), HEADS, 1f);
-    rotary.apply(both, TokenBatch.of(List.of(new int[3], new int[3])), HEADS, 1f);
+    rotary.apply(one, whole(3), HEADS, 1f, OPERATORS);
+    rotary.apply(both, TokenBatch.of(List.of(new int[3], new int[3])), HEADS, 1f, OPERATORS);
 
     assertThat(both).startsWith(one).endsWith(one);
   }
@@ -80,8 +82,9 @@ class RotaryEmbeddingTest {
         last,
         new TokenBatch(new int[1], new int[] {0, 1}, new int[] {39}, new float[1]),
         HEADS,
-        1f);
-    rotary.apply(protein, whole(40), HEADS, 1f);
+        1f,
+        OPERATORS);
+    rotary.apply(protein, whole(40), HEADS, 1f, OPERATORS);
 
     assertThat(protein).endsWith(last);
   }
@@ -93,11 +96,11 @@ class RotaryEmbeddingTest {
     float[] atOnce = x.clone();
     RotaryEmbedding rotary = rotary(16);
     for (int tokens = 1; tokens < 200; tokens += 7) {
-      rotary.apply(new float[tokens * HEADS * 16], whole(tokens), HEADS, 1f);
+      rotary.apply(new float[tokens * HEADS * 16], whole(tokens), HEADS, 1f, OPERATORS);
     }
 
-    rotary.apply(grown, whole(200), HEADS, 1f);
-    rotary(16).apply(atOnce, whole(200), HEADS, 1f);
+    rotary.apply(grown, whole(200), HEADS, 1f, OPERATORS);
+    rotary(16).apply(atOnce, whole(200), HEADS, 1f, OPERATORS);
 
     assertThat(grown).containsExactly(atOnce);
   }

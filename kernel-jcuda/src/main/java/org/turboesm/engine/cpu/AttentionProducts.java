@@ -10,28 +10,23 @@ import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.javacpp.PointerScope;
 
 /**
- * The two matrix products of attention for one kind of tile: exp(Q K^T), and its product with the
- * values.
+ * The two matrix products of attention for one kind of tile, exp(Q K^T) and its product with the
+ * values, and the sums of the former's rows.
  */
 @SuppressWarnings("try") // A PointerScope acts by being open.
 final class AttentionProducts implements AutoCloseable {
   private final OneDnn library;
   private final MatmulKernel weights;
   private final MatmulKernel outputs;
+  private final RowSums sums;
 
   /**
    * Compiles.
    *
    * @param type of queries, keys, values and weights
-   * @param valueWidth a head's columns of the values
    */
   AttentionProducts(
-      OneDnn library,
-      memory.data_type type,
-      AttentionTiles tiles,
-      int heads,
-      int headDim,
-      int valueWidth) {
+      OneDnn library, memory.data_type type, AttentionTiles tiles, int heads, int headDim) {
     this.library = library;
     int group = tiles.headsAtOnce();
     int queries = tiles.queriesAtOnce();
@@ -42,18 +37,17 @@ final class AttentionProducts implements AutoCloseable {
       memory.desc key = layout(type, new long[] {group, headDim, keys}, headDim, 1, hidden);
       memory.desc weight =
           layout(type, new long[] {group, queries, keys}, (long) queries * keys, keys, 1);
-      memory.desc value =
-          layout(
-              type, new long[] {group, keys, valueWidth}, valueWidth, (long) heads * valueWidth, 1);
+      memory.desc value = layout(type, new long[] {group, keys, headDim}, headDim, hidden, 1);
       memory.desc output =
           layout(
               memory.data_type.f32,
-              new long[] {group, queries, valueWidth},
-              (long) queries * valueWidth,
-              valueWidth,
+              new long[] {group, queries, headDim},
+              (long) queries * headDim,
+              headDim,
               1);
       weights = compile(query, key, weight, true);
       outputs = compile(weight, value, output, false);
+      sums = new RowSums(library, type, group * queries, keys);
     }
   }
 
@@ -86,9 +80,14 @@ final class AttentionProducts implements AutoCloseable {
     return weights;
   }
 
-  /** Its product with the values, [heads, queries, valueWidth]. */
+  /** Its product with the values, [heads, queries, headDim]. */
   MatmulKernel outputs() {
     return outputs;
+  }
+
+  /** The sums of its rows, [heads * queries]. */
+  RowSums sums() {
+    return sums;
   }
 
   private static memory.desc layout(memory.data_type type, long[] sizes, long... strides) {
@@ -99,5 +98,6 @@ final class AttentionProducts implements AutoCloseable {
   public void close() {
     weights.close();
     outputs.close();
+    sums.close();
   }
 }

@@ -12,6 +12,7 @@ final class AttentionWorkspace implements AutoCloseable {
   private final NativeRows values;
   private final NativeRows weights;
   private final FloatRows outputs;
+  private final FloatRows sums;
   private final Scratchpad scratchpad;
   private final Address inputAddress = new Address();
   private final Address otherAddress = new Address();
@@ -19,6 +20,7 @@ final class AttentionWorkspace implements AutoCloseable {
   private float[] row = {};
   private float[] mean = {};
   private float[] tile = {};
+  private float[] denominators = {};
 
   AttentionWorkspace(OneDnn library, memory.data_type type) {
     queries = rows(library, type);
@@ -26,6 +28,7 @@ final class AttentionWorkspace implements AutoCloseable {
     values = rows(library, type);
     weights = rows(library, type);
     outputs = new FloatRows(library);
+    sums = new FloatRows(library);
     scratchpad = new Scratchpad(library);
     try (PointerScope scope = new PointerScope()) {
       queue = new stream(library.processor());
@@ -47,7 +50,7 @@ final class AttentionWorkspace implements AutoCloseable {
     return keys;
   }
 
-  /** [keys, heads * valueWidth]. */
+  /** [keys, heads * headDim]. */
   NativeRows values() {
     return values;
   }
@@ -57,9 +60,14 @@ final class AttentionWorkspace implements AutoCloseable {
     return weights;
   }
 
-  /** [heads * queries of a tile, valueWidth]. */
+  /** [heads * queries of a tile, headDim]. */
   FloatRows outputs() {
     return outputs;
+  }
+
+  /** [heads * queries of a tile, 1]. */
+  FloatRows sums() {
+    return sums;
   }
 
   Scratchpad scratchpad() {
@@ -102,6 +110,14 @@ final class AttentionWorkspace implements AutoCloseable {
     return tile;
   }
 
+  /** A tile's denominators, at least so many; holds anything. */
+  float[] denominators(int size) {
+    if (denominators.length < size) {
+      denominators = new float[size];
+    }
+    return denominators;
+  }
+
   @Override
   public void close() {
     queue.deallocate();
@@ -110,6 +126,7 @@ final class AttentionWorkspace implements AutoCloseable {
     values.close();
     weights.close();
     outputs.close();
+    sums.close();
     scratchpad.close();
   }
 }

@@ -72,6 +72,21 @@ public final class CpuOperators implements EsmOperators, AutoCloseable {
   }
 
   @Override
+  public void rotate(
+      float[] x,
+      int offset,
+      int heads,
+      int half,
+      float[] cosines,
+      float[] sines,
+      int angle,
+      float scale) {
+    if (!VectorRotation.rotate(x, offset, heads, half, cosines, sines, angle, scale)) {
+      EsmOperators.super.rotate(x, offset, heads, half, cosines, sines, angle, scale);
+    }
+  }
+
+  @Override
   public void normedLinears(
       float[] x, int rows, LayerNormWeights norm, float eps, Linear[] linears, float[][] outputs) {
     inBlocks(

@@ -9,23 +9,21 @@ import org.turboesm.attention.vector.VectorAttentionKernels;
 
 /**
  * Bidirectional attention as two matrix products a tile, exp(Q K^T) and its product with the
- * values, whose last column of ones gives the softmax's denominators. There is no pass over the
- * weights between the two.
+ * values, and the sums of the former's rows, which are the softmax's denominators. Nothing else
+ * passes over the weights.
  *
  * <p>No maximum is subtracted before exp. Instead each sequence's keys are centred, which softmax
- * does not see: the mean of a query's logits is then zero, so its largest is not below zero and no
- * denominator is too small. Where a logit is so large that a denominator leaves the range of {@link
- * #LARGEST_DENOMINATOR}, the sequence is computed by the kernels that subtract the maximum. Keys
- * that pad a tile are zero, their weights one, and their values and ones zero: they add nothing.
+ * does not see: the mean of a query's logits is then zero, and its denominator, by Jensen's
+ * inequality, no less than the number of keys. Where a logit is so large that a denominator leaves
+ * the range of {@link #LARGEST_DENOMINATOR}, the sequence is computed by the kernels that subtract
+ * the maximum. Keys and values that pad a tile are zero: each adds exp(0) = 1 to the denominators,
+ * which is taken away again, and nothing to the outputs.
  */
 final class DnnlAttention implements AutoCloseable {
   /**
    * exp(69). Up to it, a sum of weights times values that are themselves below 1e8 stays finite.
    */
   private static final float LARGEST_DENOMINATOR = 1e30f;
-
-  /** A tile's width in multiples of a vector of the widest, the ones' column included. */
-  private static final int WIDTH_UNIT = 16;
 
   private final OneDnn library;
   private final memory.data_type type;
@@ -83,7 +81,6 @@ final class DnnlAttention implements AutoCloseable {
     private final int heads;
     private final int headDim;
     private final int hidden;
-    private final int valueWidth;
     private final int start;
     private final int length;
     private final AttentionTiles tiles;
@@ -94,14 +91,13 @@ final class DnnlAttention implements AutoCloseable {
       this.heads = heads;
       this.headDim = headDim;
       this.hidden = heads * headDim;
-      this.valueWidth = (headDim + WIDTH_UNIT) / WIDTH_UNIT * WIDTH_UNIT;
       this.start = start;
       this.length = length;
       this.tiles = AttentionTiles.of(length, heads, bytesOfAWeight);
       this.tileProducts =
           products.computeIfAbsent(
               new Shape(heads, headDim, tiles),
-              shape -> new AttentionProducts(library, type, tiles, heads, headDim, valueWidth));
+              shape -> new AttentionProducts(library, type, tiles, heads, headDim));
     }
 
     /** False where a denominator was out of range; the output then holds anything. */
@@ -115,7 +111,8 @@ final class DnnlAttention implements AutoCloseable {
       putValues(values);
       int tileRows = tiles.headsAtOnce() * tiles.queriesAtOnce();
       workspace.weights().shape(tileRows, tiles.keys());
-      workspace.outputs().shape(tileRows, valueWidth);
+      workspace.outputs().shape(tileRows, headDim);
+      workspace.sums().shape(tileRows, 1);
       for (int h = 0; h < heads; h += tiles.headsAtOnce()) {
         for (int q = 0; q < length; q += tiles.queriesAtOnce()) {
           multiply(h, q);
@@ -148,30 +145,20 @@ final class DnnlAttention implements AutoCloseable {
         }
         workspace.keys().put(t, 1, row, 0);
       }
-      Arrays.fill(row, 0, hidden, 0);
-      for (int t = length; t < tiles.keys(); t++) {
-        workspace.keys().put(t, 1, row, 0);
-      }
+      putZeros(workspace.keys());
     }
 
     private void putValues(float[] values) {
-      int width = heads * valueWidth;
-      workspace.values().shape(tiles.keys(), width);
-      float[] row = workspace.row(width);
-      Arrays.fill(row, 0, width, 0);
-      for (int h = 0; h < heads; h++) {
-        row[h * valueWidth + headDim] = 1;
-      }
-      for (int t = 0; t < length; t++) {
-        for (int h = 0; h < heads; h++) {
-          System.arraycopy(
-              values, (start + t) * hidden + h * headDim, row, h * valueWidth, headDim);
-        }
-        workspace.values().put(t, 1, row, 0);
-      }
-      Arrays.fill(row, 0, width, 0);
+      workspace.values().shape(tiles.keys(), hidden);
+      workspace.values().put(0, length, values, start * hidden);
+      putZeros(workspace.values());
+    }
+
+    private void putZeros(NativeRows padded) {
+      float[] row = workspace.row(hidden);
+      Arrays.fill(row, 0, hidden, 0);
       for (int t = length; t < tiles.keys(); t++) {
-        workspace.values().put(t, 1, row, 0);
+        padded.put(t, 1, row, 0);
       }
     }
 
@@ -189,8 +176,11 @@ final class DnnlAttention implements AutoCloseable {
           workspace.inputAddress().at(workspace.weights().address(), 0),
           workspace
               .otherAddress()
-              .at(workspace.values().address(), (long) firstHead * valueWidth * bytesOfAWeight),
+              .at(workspace.values().address(), (long) firstHead * headDim * bytesOfAWeight),
           workspace.outputs());
+      tileProducts
+          .sums()
+          .run(workspace.queue(), workspace.weights().address(), workspace.sums().address());
     }
 
     private void run(MatmulKernel kernel, Address input, Address other, NativeRows output) {
@@ -210,13 +200,17 @@ final class DnnlAttention implements AutoCloseable {
     /** Divides a tile's outputs by their denominators. */
     private boolean deliver(int firstHead, int firstQuery, float[] output) {
       int tileRows = tiles.headsAtOnce() * tiles.queriesAtOnce();
-      float[] tile = workspace.tile(tileRows * valueWidth);
+      float[] tile = workspace.tile(tileRows * headDim);
+      float[] denominators = workspace.denominators(tileRows);
       workspace.outputs().get(0, tileRows, tile, 0);
+      workspace.sums().get(0, tileRows, denominators, 0);
+      int padding = tiles.keys() - length;
       int rows = Math.min(tiles.queriesAtOnce(), length - firstQuery);
       for (int h = 0; h < tiles.headsAtOnce(); h++) {
         for (int q = 0; q < rows; q++) {
-          int source = (h * tiles.queriesAtOnce() + q) * valueWidth;
-          float denominator = tile[source + headDim];
+          int row = h * tiles.queriesAtOnce() + q;
+          int source = row * headDim;
+          float denominator = denominators[row] - padding;
           // Written so that a denominator that is no number fails too.
           if (!(denominator < LARGEST_DENOMINATOR)) {
             return false;

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.reference.ReferenceOperators;
 import org.turboesm.esm2.EsmOperators;
@@ -175,6 +176,21 @@ class EsmOperatorsContractTest {
         assertThat(together).as("%d rows, seed %d", rows, SEED).isEqualTo(apart);
       }
     }
+  }
+
+  /** To the bit, at every width of a vector and where none fits. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 6, 16, 24, 32, 64, 128})
+  void rotationIsTheReferences(int headDim) {
+    int heads = 5;
+    float[] expected = values(2 + heads * headDim, 15, 3f);
+    float[] actual = expected.clone();
+    float[] cosines = values(headDim, 16, 1f);
+    float[] sines = values(headDim, 17, 1f);
+    int half = headDim / 2;
+    reference.rotate(expected, 2, heads, half, cosines, sines, half, 0.3f);
+    operators.rotate(actual, 2, heads, half, cosines, sines, half, 0.3f);
+    assertThat(actual).as("seed %d", SEED).isEqualTo(expected);
   }
 
   @ParameterizedTest
