@@ -37,11 +37,7 @@ final class DoctorCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     Runtime runtime = Runtime.getRuntime();
     line("turboesm", "%s", BuildVersion.current());
-    line(
-        "Java",
-        "%s, %s; 17, 21 and 25 are supported",
-        System.getProperty("java.version"),
-        System.getProperty("java.vm.name"));
+    line("Java", "%s", JavaRuntime.current().describe());
     line("Spark", "%s", sparkVersion());
     line("vector width", "%s", vectorWidth());
     line("cores", "%d", runtime.availableProcessors());
