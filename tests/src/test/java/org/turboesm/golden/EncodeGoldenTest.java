@@ -25,6 +25,7 @@ import org.turboesm.esm2.TokenBatch;
  * 1e-4 of the largest expected value of the state, or 1e-4 where that is below 1.
  */
 @Tag("golden")
+@Tag("newest")
 class EncodeGoldenTest {
   private static final double LIMIT = 1e-4;
 

@@ -45,6 +45,7 @@ import scala.jdk.javaapi.CollectionConverters;
 
 /** One run with everything on, looked at from all sides. */
 @Tag("job")
+@Tag("newest")
 @ExtendWith(LocalSpark.class)
 class RunOutputTest {
   private static final int PROTEINS = 20;
