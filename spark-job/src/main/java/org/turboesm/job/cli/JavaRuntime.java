@@ -35,7 +35,7 @@ record JavaRuntime(int feature, String version, String virtualMachine, String ho
     if (feature < NEWEST) {
       return "supported, but Java "
           + NEWEST
-          + " is faster: install it, and have JAVA_HOME name it or be unset";
+          + " tends to be faster: install it, and have JAVA_HOME name it or be unset";
     }
     return "the newest that is supported";
   }
