@@ -40,7 +40,7 @@ workloads:
   spark      the Spark job's model stage against the bare engine
 
 The peers come from PyPI, as tests/bench/requirements.txt pins them, into target/bench/venv on first use (Python 3.11).
-Models are written to target/bench/models: 0.03 GB (8M) to 2.6 GB (650M), 11 GB (3B), 61 GB (15B).
+Models are written to target/bench/models: 0.03 GB (8M) to 2.6 GB (650M), 11 GB (3B), 30 GB (15B, in bfloat16).
 
 Workloads are cut to the model, so that one engine takes seconds for one run; a workload is run --repeats times and once
 or twice before, and fair-esm and esm-cpp in f32 take the longest: without them the defaults are done in a fraction.

@@ -1,4 +1,5 @@
-"""ESM-2 models of true size with random weights, as Hugging Face folders: config.json and safetensors in float32.
+"""ESM-2 models of true size with random weights, as Hugging Face folders: config.json and safetensors in float32, the
+largest in bfloat16.
 
 Weights are normal, of standard deviation 1 / sqrt(inputs), so that activations keep their size from layer to layer and
 attention is neither uniform nor a choice of one token. They are cut from one pool of a million normal values, each piece
@@ -18,10 +19,10 @@ VOCABULARY = 33
 POOL = 1_000_003
 # One file up to 3B, which esm-cpp needs; shards beyond.
 SHARD_BYTES = 16 << 30
-FLOAT_BYTES = 4
+ELEMENT_BYTES = {"F32": 4, "BF16": 2}
 SEED = 20260101
 # Raised when the same name and seed give other weights.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class ModelSize:
     layers: int
     hidden: int
     heads: int
+    # The weights' number format; 61 GB in float32 would be much to write for a model that no peer runs here.
+    stored: str = "F32"
 
     @property
     def intermediate(self):
@@ -48,7 +51,7 @@ SIZES = {
         ModelSize("150M", 30, 640, 20),
         ModelSize("650M", 33, 1280, 20),
         ModelSize("3B", 36, 2560, 40),
-        ModelSize("15B", 48, 5120, 40),
+        ModelSize("15B", 48, 5120, 40, "BF16"),
     )
 }
 
@@ -66,6 +69,13 @@ class Tensor:
     @property
     def elements(self):
         return math.prod(self.shape)
+
+    def dtype(self, stored):
+        """Given values are float32 whatever the others are."""
+        return stored if self.values is None else "F32"
+
+    def bytes(self, stored):
+        return self.elements * ELEMENT_BYTES[self.dtype(stored)]
 
 
 def tensors(size):
@@ -143,7 +153,8 @@ def config(size):
 class NormalPool:
     """Pieces of one pool of normal values, scaled."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, stored):
+        self._element_bytes = ELEMENT_BYTES[stored]
         self._random = random.Random(seed)
         gauss = self._random.gauss
         self._values = [gauss(0, 1) for _ in range(POOL)]
@@ -158,7 +169,7 @@ class NormalPool:
         while remaining > 0:
             start = self._random.randrange(POOL)
             count = min(remaining, POOL - start)
-            file.write(pool[start * FLOAT_BYTES : (start + count) * FLOAT_BYTES])
+            file.write(pool[start * self._element_bytes : (start + count) * self._element_bytes])
             remaining -= count
 
     def _pool(self, deviation, mean):
@@ -167,8 +178,18 @@ class NormalPool:
             values = array("f", (mean + deviation * value for value in self._values))
             if sys.byteorder != "little":
                 values.byteswap()
-            self._scaled[key] = memoryview(values.tobytes())
+            self._scaled[key] = memoryview(self._stored(values.tobytes()))
         return self._scaled[key]
+
+
+    def _stored(self, floats):
+        """bfloat16 is a float's upper half, the last two of four little-endian bytes."""
+        if self._element_bytes == 4:
+            return floats
+        halves = bytearray(len(floats) // 2)
+        halves[0::2] = floats[2::4]
+        halves[1::2] = floats[3::4]
+        return bytes(halves)
 
 
 def ensure(size, folder, progress=lambda text: None):
@@ -178,7 +199,7 @@ def ensure(size, folder, progress=lambda text: None):
     if done.is_file() and json.loads(done.read_text()) == stamp:
         return folder
     all_tensors = list(tensors(size))
-    total = sum(tensor.elements for tensor in all_tensors) * FLOAT_BYTES
+    total = sum(tensor.bytes(size.stored) for tensor in all_tensors)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.safetensors*"):
         old.unlink()
@@ -190,12 +211,12 @@ def ensure(size, folder, progress=lambda text: None):
         )
     progress(f"writing model {size.name}, {total / 1e9:.2f} GB")
     (folder / "config.json").write_text(json.dumps(config(size), indent=2) + "\n")
-    pool = NormalPool(SEED)
-    shards = _shards(all_tensors)
+    pool = NormalPool(SEED, size.stored)
+    shards = _shards(all_tensors, size.stored)
     weight_map = {}
     for index, shard in enumerate(shards):
         name = "model.safetensors" if len(shards) == 1 else f"model-{index + 1:05}-of-{len(shards):05}.safetensors"
-        _write_file(folder / name, shard, pool)
+        _write_file(folder / name, shard, pool, size.stored)
         weight_map.update((tensor.name, name) for tensor in shard)
     if len(shards) > 1:
         index = {"metadata": {"total_size": total}, "weight_map": weight_map}
@@ -204,22 +225,22 @@ def ensure(size, folder, progress=lambda text: None):
     return folder
 
 
-def _shards(all_tensors):
+def _shards(all_tensors, stored):
     shards, size = [[]], 0
     for tensor in all_tensors:
-        if size + tensor.elements * FLOAT_BYTES > SHARD_BYTES:
+        if size + tensor.bytes(stored) > SHARD_BYTES:
             shards.append([])
             size = 0
         shards[-1].append(tensor)
-        size += tensor.elements * FLOAT_BYTES
+        size += tensor.bytes(stored)
     return shards
 
 
-def _write_file(path, shard, pool):
+def _write_file(path, shard, pool, stored):
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     for tensor in shard:
-        end = offset + tensor.elements * FLOAT_BYTES
-        header[tensor.name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, end]}
+        end = offset + tensor.bytes(stored)
+        header[tensor.name] = {"dtype": tensor.dtype(stored), "shape": list(tensor.shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)

@@ -9,7 +9,7 @@ SEED = 20260101
 RESIDUES = frozenset("ACDEFGHIKLMNPQRSTVWY")
 
 # Residues of one run, so that it takes seconds in every model.
-RESIDUE_BUDGETS = {"8M": 8_000, "35M": 4_000, "150M": 2_000, "650M": 1_200, "3B": 600, "15B": 300}
+RESIDUE_BUDGETS = {"8M": 16_000, "35M": 8_000, "150M": 4_000, "650M": 2_400, "3B": 600, "15B": 300}
 # The Spark job has more to share out.
 SPARK_FACTOR = 4
 LONG = 1022

@@ -16,12 +16,13 @@ import java.util.TreeMap;
 import org.turboesm.TurboEsmException;
 
 /**
- * One memory-mapped safetensors file: eight bytes of header length (little-endian), a JSON header
- * of name, type, shape and byte range a tensor, then the bytes. Only the header is read when the
- * file is opened; a tensor is mapped when it is asked for, so that files of any size open.
+ * One safetensors file: eight bytes of header length (little-endian), a JSON header of name, type,
+ * shape and byte range a tensor, then the bytes. Only the header is read when the file is opened; a
+ * tensor is read when it is asked for, so that files of any size open.
  */
 public final class SafetensorsFile implements AutoCloseable {
   private static final int LENGTH_BYTES = 8;
+  private static final int PIECE_BYTES = 4 << 20;
   private static final long MAX_HEADER_BYTES = 100_000_000;
 
   /**
@@ -85,8 +86,26 @@ public final class SafetensorsFile implements AutoCloseable {
     Tensor tensor = require(name);
     TensorType type = floatType(tensor);
     float[] values = new float[Math.toIntExact(tensor.elements())];
-    type.read(bytes(tensor), values);
+    readInPieces(tensor, type, values);
     return values;
+  }
+
+  /** Read, not mapped: pages of a mapping stay in the process until the collector unmaps it. */
+  private void readInPieces(Tensor tensor, TensorType type, float[] values) {
+    int pieceElements = Math.min(values.length, PIECE_BYTES / type.bytes());
+    ByteBuffer piece =
+        ByteBuffer.allocate(pieceElements * type.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    try {
+      for (int first = 0; first < values.length; first += pieceElements) {
+        int count = Math.min(pieceElements, values.length - first);
+        piece.clear().limit(count * type.bytes());
+        fill(channel, tensor.begin() + (long) first * type.bytes(), piece);
+        type.read(piece, values, first, count);
+      }
+    } catch (IOException e) {
+      throw new TurboEsmException(
+          path + ": tensor " + tensor.name() + " cannot be read: " + e.getMessage(), e);
+    }
   }
 
   /**
@@ -276,12 +295,17 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private static ByteBuffer read(FileChannel channel, long position, int size) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
-    while (buffer.hasRemaining()) {
-      if (channel.read(buffer, position + buffer.position()) < 0) {
+    fill(channel, position, buffer);
+    return buffer;
+  }
+
+  private static void fill(FileChannel channel, long position, ByteBuffer target)
+      throws IOException {
+    while (target.hasRemaining()) {
+      if (channel.read(target, position + target.position()) < 0) {
         throw new IOException("the file ended early");
       }
     }
-    return buffer;
   }
 
   private static void closeQuietly(FileChannel channel, Exception cause) {

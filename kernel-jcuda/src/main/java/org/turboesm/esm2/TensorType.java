@@ -6,23 +6,23 @@ import java.nio.ByteBuffer;
 enum TensorType {
   F32(4) {
     @Override
-    void read(ByteBuffer source, float[] target) {
-      source.asFloatBuffer().get(target);
+    void read(ByteBuffer source, float[] target, int offset, int count) {
+      source.slice(0, 4 * count).order(source.order()).asFloatBuffer().get(target, offset, count);
     }
   },
   F16(2) {
     @Override
-    void read(ByteBuffer source, float[] target) {
-      for (int i = 0; i < target.length; i++) {
-        target[i] = halfToFloat(source.getShort(2 * i));
+    void read(ByteBuffer source, float[] target, int offset, int count) {
+      for (int i = 0; i < count; i++) {
+        target[offset + i] = halfToFloat(source.getShort(2 * i));
       }
     }
   },
   BF16(2) {
     @Override
-    void read(ByteBuffer source, float[] target) {
-      for (int i = 0; i < target.length; i++) {
-        target[i] = Float.intBitsToFloat(source.getShort(2 * i) << 16);
+    void read(ByteBuffer source, float[] target, int offset, int count) {
+      for (int i = 0; i < count; i++) {
+        target[offset + i] = Float.intBitsToFloat(source.getShort(2 * i) << 16);
       }
     }
   };
@@ -37,8 +37,13 @@ enum TensorType {
     return bytes;
   }
 
-  /** Widens a little-endian buffer, from its position 0, to floats; exact in every format. */
-  abstract void read(ByteBuffer source, float[] target);
+  /**
+   * Widens little-endian values to floats; exact in every format.
+   *
+   * @param source [count] from byte 0 on, whatever its position
+   * @param target [count] from {@code offset} on
+   */
+  abstract void read(ByteBuffer source, float[] target, int offset, int count);
 
   /** IEEE 754 binary16 to binary32; Float.float16ToFloat is there only from JDK 20 on. */
   static float halfToFloat(short half) {

@@ -71,6 +71,19 @@ class SafetensorsFileTest {
     assertThat(floats("scalar")).containsExactly(5f);
   }
 
+  /** Files are read in pieces of four mebibytes. */
+  @ParameterizedTest
+  @ValueSource(strings = {"F32", "BF16"})
+  void tensorOfSeveralPiecesIsWhole(String type) {
+    float[] values = new float[(5 << 20) / 2 + 1];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i % 251;
+    }
+    new SafetensorsWriter().floats("large", type, values, values.length).write(file);
+
+    assertThat(floats("large")).isEqualTo(values);
+  }
+
   @Test
   void tensorWithoutElementsIsEmpty() {
     new SafetensorsWriter().floats("empty", "F32", new float[0], 0, 4).write(file);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class TensorTypeTest {
 
@@ -38,7 +40,7 @@ class TensorTypeTest {
     }
     float[] widened = new float[1 << 16];
 
-    TensorType.BF16.read(source, widened);
+    TensorType.BF16.read(source, widened, 0, widened.length);
 
     for (int bits = 0; bits < 1 << 16; bits++) {
       if (Float.floatToRawIntBits(widened[bits]) != bits << 16) {
@@ -51,7 +53,8 @@ class TensorTypeTest {
   void halvesAreReadLittleEndian() {
     float[] values = new float[3];
 
-    TensorType.F16.read(littleEndian(6).put(new byte[] {0, 0x3c, 0, (byte) 0xc0, 1, 0}), values);
+    TensorType.F16.read(
+        littleEndian(6).put(new byte[] {0, 0x3c, 0, (byte) 0xc0, 1, 0}), values, 0, 3);
 
     assertThat(values).containsExactly(1f, -2f, 0x1p-24f);
   }
@@ -61,9 +64,19 @@ class TensorTypeTest {
     float[] values = new float[2];
 
     TensorType.F32.read(
-        littleEndian(8).put(new byte[] {0, 0, (byte) 0x80, 0x3f, 1, 0, 0, 0}).flip(), values);
+        littleEndian(8).put(new byte[] {0, 0, (byte) 0x80, 0x3f, 1, 0, 0, 0}).flip(), values, 0, 2);
 
     assertThat(values).containsExactly(1f, Float.MIN_VALUE);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void valuesLandBehindTheOffsetAlone(TensorType type) {
+    float[] values = {7, 7, 7, 7};
+
+    type.read(littleEndian(2 * type.bytes()), values, 1, 2);
+
+    assertThat(values).containsExactly(7, 0, 0, 7);
   }
 
   private static ByteBuffer littleEndian(int bytes) {

@@ -2,14 +2,10 @@ package org.turboesm.fidelity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -35,7 +31,6 @@ import org.turboesm.kv.KvCodec;
  */
 @Tag("golden")
 class DemoModelFidelityTest {
-  private static final String PROTEINS = "/org/turboesm/job/demo/proteins.fasta.gz";
   private static final int LONGEST = 500;
   private static final int CALIBRATION_PROTEINS = 48;
   private static final int HELD_OUT_PROTEINS = 16;
@@ -52,7 +47,7 @@ class DemoModelFidelityTest {
   static void open() throws IOException {
     weights = EsmWeights.open(ModelLocator.locate(ModelLocator.DEMO));
     engine = EsmEngines.open("cpu", "f32", weights);
-    List<String> proteins = proteins();
+    List<String> proteins = RealProteins.upTo(LONGEST);
     calibration = proteins.subList(0, CALIBRATION_PROTEINS);
     heldOut =
         proteins.subList(CALIBRATION_PROTEINS, CALIBRATION_PROTEINS + HELD_OUT_PROTEINS).stream()
@@ -128,27 +123,5 @@ class DemoModelFidelityTest {
 
   private static double mean(double[] values) {
     return Arrays.stream(values).average().orElseThrow();
-  }
-
-  /** The demo's proteins of up to 500 residues, in the order of the file. */
-  private static List<String> proteins() throws IOException {
-    List<String> proteins = new ArrayList<>();
-    try (BufferedReader reader =
-        new BufferedReader(
-            new InputStreamReader(
-                new GZIPInputStream(DemoModelFidelityTest.class.getResourceAsStream(PROTEINS)),
-                StandardCharsets.US_ASCII))) {
-      StringBuilder residues = new StringBuilder();
-      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-        if (line.startsWith(">") && residues.length() > 0) {
-          proteins.add(residues.toString());
-          residues.setLength(0);
-        } else if (!line.startsWith(">")) {
-          residues.append(line.strip());
-        }
-      }
-      proteins.add(residues.toString());
-    }
-    return proteins.stream().filter(protein -> protein.length() <= LONGEST).toList();
   }
 }

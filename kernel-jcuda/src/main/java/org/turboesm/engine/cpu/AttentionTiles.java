@@ -35,7 +35,7 @@ record AttentionTiles(int headsAtOnce, int queriesAtOnce, int keys) {
     if (length <= 128) {
       return UNIT;
     }
-    return length <= 512 ? 2 * UNIT : 4 * UNIT;
+    return length <= 1024 ? 2 * UNIT : 4 * UNIT;
   }
 
   /** All queries, rounded up to whole products: at least {@code keys}. */
