@@ -44,7 +44,7 @@ class BenchmarkDriverTest {
         // error grows by ln 10000.
         assertThat((double) frequencies[i]).isCloseTo(exact, withinPercentage(100 * 12 * 0x1p-24));
       }
-      float[] queries = weights.layer(0).query().weight();
+      float[] queries = weights.query(0).weight();
       // The mean square of 102,400 normal values of variance 1 / 320 is that within 5 deviations of
       // sqrt(2 / 102,400).
       assertThat(meanSquare(queries) * 320).isBetween(0.978, 1.022);

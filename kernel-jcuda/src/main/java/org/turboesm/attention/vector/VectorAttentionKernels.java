@@ -52,7 +52,7 @@ public class VectorAttentionKernels implements AttentionKernels {
   @Override
   public void pack(
       float[] channels, int offset, int tokens, Codebook codebook, int[] words, int wordsOffset) {
-    BlockCodec.pack(channels, offset, tokens, codebook, words, wordsOffset);
+    BlockCodec.pack(channels, offset, tokens, codebook, words, wordsOffset, new byte[Lanes.BLOCK]);
   }
 
   @Override

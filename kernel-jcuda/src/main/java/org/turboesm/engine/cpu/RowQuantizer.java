@@ -8,7 +8,7 @@ import jdk.incubator.vector.VectorSpecies;
 import org.turboesm.attention.vector.VectorWidth;
 
 /** Symmetric quantization of a row to bytes by its largest value, rounded to nearest even. */
-final class RowQuantizer {
+public final class RowQuantizer {
   private static final VectorSpecies<Float> FLOATS = VectorWidth.FLOATS;
   private static final int LANES = FLOATS.length();
 
@@ -36,7 +36,7 @@ final class RowQuantizer {
    * @param target [size], overwritten
    * @return the scale: source is about scale * (target - shift). NaN where the source holds one.
    */
-  static float quantize(
+  public static float quantize(
       float[] source, int offset, int size, int largest, int shift, byte[] target) {
     float max = largestMagnitude(source, offset, size);
     float inverse = max < NEGLIGIBLE ? 0 : largest / max;

@@ -20,6 +20,23 @@ final class ReferenceCheck {
     return 2 * (logitError + (kvLen + 4) * ROUNDOFF) * largestValue;
   }
 
+  /**
+   * The same where operands are rounded to a roundoff of their own and keys are centred, which may
+   * double them: logits err by 2 roundoff |q| |2 k| more, weights and values by one roundoff each,
+   * and the mean key by kvLen u.
+   */
+  static double tiledAttentionLimit(
+      int headDim,
+      int kvLen,
+      double queryNorm,
+      double keyNorm,
+      double largestValue,
+      double roundoff) {
+    double inFloat =
+        attentionLimit(headDim + kvLen, 2 * kvLen, queryNorm, 2 * keyNorm, largestValue);
+    return inFloat + 2 * (4 * roundoff * queryNorm * keyNorm + 2 * roundoff) * largestValue;
+  }
+
   /** The largest norm of the vectors of {@code size} values. */
   static double largestNorm(float[] vectors, int size) {
     double largest = 0;
