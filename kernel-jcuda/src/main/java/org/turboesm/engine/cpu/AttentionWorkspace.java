@@ -17,10 +17,10 @@ final class AttentionWorkspace implements AutoCloseable {
   private final Address inputAddress = new Address();
   private final Address otherAddress = new Address();
   private final stream queue;
-  private float[] row = {};
-  private float[] mean = {};
-  private float[] tile = {};
-  private float[] denominators = {};
+  private final FloatScratch row = new FloatScratch();
+  private final FloatScratch mean = new FloatScratch();
+  private final FloatScratch tile = new FloatScratch();
+  private final FloatScratch denominators = new FloatScratch();
 
   AttentionWorkspace(OneDnn library, memory.data_type type) {
     queries = rows(library, type);
@@ -88,34 +88,22 @@ final class AttentionWorkspace implements AutoCloseable {
 
   /** One token's heads, at least so wide; holds anything. */
   float[] row(int width) {
-    if (row.length < width) {
-      row = new float[width];
-    }
-    return row;
+    return row.require(width);
   }
 
   /** The mean key, at least so wide; holds anything. */
   float[] mean(int width) {
-    if (mean.length < width) {
-      mean = new float[width];
-    }
-    return mean;
+    return mean.require(width);
   }
 
   /** A tile's outputs, at least so many; holds anything. */
   float[] tile(int size) {
-    if (tile.length < size) {
-      tile = new float[size];
-    }
-    return tile;
+    return tile.require(size);
   }
 
   /** A tile's denominators, at least so many; holds anything. */
   float[] denominators(int size) {
-    if (denominators.length < size) {
-      denominators = new float[size];
-    }
-    return denominators;
+    return denominators.require(size);
   }
 
   @Override

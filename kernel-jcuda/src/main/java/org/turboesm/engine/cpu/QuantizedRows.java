@@ -1,6 +1,7 @@
 package org.turboesm.engine.cpu;
 
 import java.nio.ByteBuffer;
+import org.bytedeco.javacpp.Pointer;
 
 /** Rows of bytes, each with the scale that its largest value sets. Written, never read. */
 final class QuantizedRows extends NativeRows {
@@ -49,7 +50,7 @@ final class QuantizedRows extends NativeRows {
   }
 
   @Override
-  org.bytedeco.javacpp.Pointer scales() {
+  Pointer scales() {
     return scales.address();
   }
 

@@ -18,7 +18,7 @@ final class Workspace implements AutoCloseable {
   private final float[] lanes = new float[VectorLayerNorm.lanes()];
   private final Scratchpad scratchpad;
   private final stream queue;
-  private float[] row = {};
+  private final FloatScratch row = new FloatScratch();
 
   Workspace(OneDnn library) {
     this.library = library;
@@ -62,10 +62,7 @@ final class Workspace implements AutoCloseable {
 
   /** One row on the Java side, at least so wide. */
   float[] row(int width) {
-    if (row.length < width) {
-      row = new float[width];
-    }
-    return row;
+    return row.require(width);
   }
 
   /** The lanes of a vector. */
