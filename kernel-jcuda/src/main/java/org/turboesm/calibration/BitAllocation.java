@@ -1,8 +1,23 @@
 package org.turboesm.calibration;
 
-/** Allots a head's bits to its channels: each next bit where it lowers the distortion most. */
+import java.util.PriorityQueue;
+
+/** Allots bits to channels: each next bit where it lowers the distortion most. */
 final class BitAllocation {
   private BitAllocation() {}
+
+  /** What the next bit of a channel is worth; the largest first, equal ones by channel. */
+  private record Gain(double gain, int channel) implements Comparable<Gain> {
+    static Gain ofNextBit(double[][] distortions, int channel, int bits) {
+      return new Gain(distortions[channel][bits] - distortions[channel][bits + 1], channel);
+    }
+
+    @Override
+    public int compareTo(Gain other) {
+      int byGain = Double.compare(other.gain, gain);
+      return byGain != 0 ? byGain : Integer.compare(channel, other.channel);
+    }
+  }
 
   /**
    * Greedy allotment, which is optimal where a channel's gains shrink from bit to bit.
@@ -18,19 +33,16 @@ final class BitAllocation {
           totalBits + " bits do not fit " + distortions.length + " channels of " + maxBits);
     }
     int[] bits = new int[distortions.length];
+    PriorityQueue<Gain> gains = new PriorityQueue<>();
+    for (int c = 0; c < bits.length; c++) {
+      gains.add(Gain.ofNextBit(distortions, c, 0));
+    }
     for (int bit = 0; bit < totalBits; bit++) {
-      int best = -1;
-      double bestGain = Double.NEGATIVE_INFINITY;
-      for (int c = 0; c < bits.length; c++) {
-        if (bits[c] < maxBits) {
-          double gain = distortions[c][bits[c]] - distortions[c][bits[c] + 1];
-          if (gain > bestGain) {
-            best = c;
-            bestGain = gain;
-          }
-        }
+      int channel = gains.remove().channel;
+      bits[channel]++;
+      if (bits[channel] < maxBits) {
+        gains.add(Gain.ofNextBit(distortions, channel, bits[channel]));
       }
-      bits[best]++;
     }
     return bits;
   }

@@ -33,7 +33,7 @@ import org.turboesm.kv.KvCodec;
  */
 final class CalibrationFile {
   /** Raised whenever a reader of the version before would misread the file. */
-  static final int FORMAT_VERSION = 1;
+  static final int FORMAT_VERSION = 2;
 
   private static final Schema FLOATS = SchemaBuilder.array().items().floatType();
   private static final Schema INTS = SchemaBuilder.array().items().intType();
@@ -46,8 +46,9 @@ final class CalibrationFile {
           .requiredInt("format_version")
           .requiredString("model_hash")
           .requiredString("codec")
-          .requiredInt("key_bits")
-          .requiredInt("value_bits")
+          .requiredDouble("key_bits")
+          .requiredDouble("value_bits")
+          .requiredString("allotment")
           .requiredBoolean("tail")
           .requiredLong("calibration_tokens")
           .name("calibration_proteins")
@@ -139,6 +140,7 @@ final class CalibrationFile {
     row.put("codec", calibration.spec().codec());
     row.put("key_bits", calibration.spec().keyBits());
     row.put("value_bits", calibration.spec().valueBits());
+    row.put("allotment", calibration.spec().allotment().label());
     row.put("tail", codec.tail());
     row.put("calibration_tokens", calibration.tokens());
     row.put("calibration_proteins", calibration.proteinSha256());
@@ -278,8 +280,9 @@ final class CalibrationFile {
         new Calibration(
             new CodecSpec(
                 first.get("codec").toString(),
-                (Integer) first.get("key_bits"),
-                (Integer) first.get("value_bits")),
+                (Double) first.get("key_bits"),
+                (Double) first.get("value_bits"),
+                Allotment.parse(first.get("allotment").toString())),
             first.get("model_hash").toString(),
             proteins,
             (Long) first.get("calibration_tokens"),

@@ -3,11 +3,12 @@ package org.turboesm.calibration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import org.turboesm.calibration.CodecRecipe.Sign;
+import org.turboesm.calibration.CodecRecipe.Trait;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.ForwardObserver;
-import org.turboesm.esm2.LinearWeights;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.HeadCodec;
 
@@ -17,6 +18,9 @@ import org.turboesm.kv.HeadCodec;
  * by one, so that no result depends on its batch-mates.
  */
 public final class CalibrationPasses {
+  /** An importance of one counts so often; they are shares, and counts are integers. */
+  private static final double COUNTS = 0x1p30;
+
   private CalibrationPasses() {}
 
   /**
@@ -25,7 +29,8 @@ public final class CalibrationPasses {
    * @param sequences residues, cleaned
    * @return an accumulator a layer
    */
-  public static List<MomentAccumulator> moments(EsmEngine engine, Iterator<String> sequences) {
+  public static List<MomentAccumulator> moments(
+      EsmEngine engine, OutputGrams grams, Iterator<String> sequences) {
     EsmConfig config = engine.config();
     List<MomentAccumulator> layers = new ArrayList<>();
     for (int l = 0; l < config.layers(); l++) {
@@ -33,85 +38,44 @@ public final class CalibrationPasses {
     }
     forEachAttention(
         engine,
+        grams,
         sequences,
-        (layer, queries, keys, values, tokens) ->
-            layers.get(layer).addProtein(queries, keys, values, tokens));
+        (layer, queries, keys, values, importance) ->
+            layers.get(layer).addProtein(queries, keys, values, importance));
     return layers;
   }
 
-  /**
-   * Fits one layer's transforms.
-   *
-   * @param attentionOutput the layer's W_o
-   */
+  /** Fits one layer's transforms. */
   public static LayerTransforms fitTransforms(
-      CodecSpec spec, EsmConfig config, MomentAccumulator moments, LinearWeights attentionOutput) {
-    List<HeadTransform> heads = new ArrayList<>();
-    for (int h = 0; h < config.heads(); h++) {
-      CoordinateFit keys;
-      CoordinateFit values;
-      if (spec.family().errorAware()) {
-        double[] keyMean = moments.keyMean(h);
-        double[] valueMean = moments.valueMean(h);
-        keys =
-            CoordinateFit.weighted(
-                moments.queryMoment(h),
-                SymmetricMatrix.covariance(moments.keyMoment(h), keyMean),
-                keyMean);
-        values =
-            CoordinateFit.weighted(
-                outputGram(attentionOutput, h, config.headDim()),
-                SymmetricMatrix.covariance(moments.valueMoment(h), valueMean),
-                valueMean);
-      } else {
-        keys = CoordinateFit.singularVectors(moments.keyMoment(h));
-        values = CoordinateFit.identity(moments.valueMoment(h));
-      }
-      heads.add(
-          new HeadTransform(
-              keys.map(),
-              keys.dual(),
-              values.map(),
-              values.back(),
-              keys.scales(),
-              values.scales()));
-    }
-    return new LayerTransforms(heads);
-  }
-
-  /** W_o,h^T W_o,h of one head's columns of W_o, [headDim, headDim]. */
-  private static double[][] outputGram(LinearWeights attentionOutput, int head, int headDim) {
-    double[][] gram = new double[headDim][headDim];
-    for (int row = 0; row < attentionOutput.outputs(); row++) {
-      int offset = row * attentionOutput.inputs() + head * headDim;
-      for (int i = 0; i < headDim; i++) {
-        double wi = attentionOutput.weight()[offset + i];
-        for (int j = 0; j < headDim; j++) {
-          gram[i][j] += wi * attentionOutput.weight()[offset + j];
-        }
-      }
-    }
-    return gram;
+      CodecSpec spec, int layer, MomentAccumulator moments, OutputGrams grams) {
+    return new TransformFit(spec.recipe(), moments).layer(grams.layer(layer));
   }
 
   /**
    * Pass 2 over a partition.
    *
+   * @param spec of the transforms
    * @param transforms of each layer
    * @return an accumulator a layer
    */
   public static List<HistogramAccumulator> histograms(
-      EsmEngine engine, List<LayerTransforms> transforms, Iterator<String> sequences) {
+      EsmEngine engine,
+      CodecSpec spec,
+      OutputGrams grams,
+      List<LayerTransforms> transforms,
+      Iterator<String> sequences) {
     EsmConfig config = engine.config();
+    boolean weighted = spec.recipe().has(Trait.IMPORTANCE);
     List<HistogramAccumulator> layers = new ArrayList<>();
     for (int l = 0; l < config.layers(); l++) {
       layers.add(new HistogramAccumulator(config.heads(), config.headDim()));
     }
     forEachAttention(
         engine,
+        weighted ? grams : null,
         sequences,
-        (layer, queries, keys, values, tokens) ->
-            addProtein(layers.get(layer), transforms.get(layer), keys, values, tokens));
+        (layer, queries, keys, values, importance) ->
+            addProtein(layers.get(layer), transforms.get(layer), keys, values, importance));
     return layers;
   }
 
@@ -120,57 +84,132 @@ public final class CalibrationPasses {
       LayerTransforms transforms,
       float[] keys,
       float[] values,
-      int tokens) {
+      TokenImportance importance) {
     int heads = transforms.heads().size();
     for (int h = 0; h < heads; h++) {
       HeadTransform transform = transforms.heads().get(h);
       int headDim = transform.key().size();
       float[] key = new float[headDim];
       float[] value = new float[headDim];
-      for (int t = 0; t < tokens; t++) {
+      for (int t = 0; t < importance.tokens(); t++) {
         int offset = (t * heads + h) * headDim;
         transform.key().apply(keys, offset, key, 0);
         transform.value().apply(values, offset, value, 0);
-        histograms.add(h, transform, key, value);
+        histograms.add(
+            h,
+            transform,
+            key,
+            count(importance.keys(), h, t),
+            value,
+            count(importance.values(), h, t));
       }
     }
   }
 
-  /** Fits one layer's tables; with them its codecs are whole. */
+  private static long count(float[][] importance, int head, int token) {
+    return importance == null ? 1 : Math.round(importance[head][token] * COUNTS);
+  }
+
+  /** The error of each channel of one layer at each width, for {@link #allot}. */
+  public static LayerDistortions distortions(
+      CodecSpec spec, LayerTransforms transforms, HistogramAccumulator histograms) {
+    int heads = transforms.heads().size();
+    int maxBits = CodebookFit.maxBits((spec.keyBits() + spec.valueBits()) / 2);
+    LayerDistortions layer = new LayerDistortions(new double[heads][][], new double[heads][][]);
+    for (int h = 0; h < heads; h++) {
+      layer.keys()[h] = keyFit(spec, transforms, histograms, h).distortions(maxBits);
+      layer.values()[h] = valueFit(spec, transforms, histograms, h).distortions(maxBits);
+    }
+    return layer;
+  }
+
+  /** The widths of each layer's channels. */
+  public static List<LayerWidths> allot(CodecSpec spec, List<LayerDistortions> layers) {
+    return new WidthAllotment(spec, layers).widths();
+  }
+
+  /** Fits one layer's tables, where no bits move between layers; its codecs are whole then. */
   public static List<HeadCodec> fitCodecs(
       CodecSpec spec, LayerTransforms transforms, HistogramAccumulator histograms) {
-    CodecFamily family = spec.family();
+    if (spec.allotment() == Allotment.MODEL) {
+      throw new IllegalArgumentException("widths of other layers are needed");
+    }
+    if (spec.recipe().has(Trait.ALLOTTED)) {
+      LayerDistortions distortions = distortions(spec, transforms, histograms);
+      return fitCodecs(spec, transforms, histograms, allot(spec, List.of(distortions)).get(0));
+    }
+    int heads = transforms.heads().size();
+    LayerWidths equal = new LayerWidths(new int[heads][], new int[heads][]);
+    for (int h = 0; h < heads; h++) {
+      equal.keys()[h] = keyFit(spec, transforms, histograms, h).equalBits((int) spec.keyBits());
+      equal.values()[h] =
+          valueFit(spec, transforms, histograms, h).equalBits((int) spec.valueBits());
+    }
+    return fitCodecs(spec, transforms, histograms, equal);
+  }
+
+  /** Fits one layer's tables of given widths. */
+  public static List<HeadCodec> fitCodecs(
+      CodecSpec spec,
+      LayerTransforms transforms,
+      HistogramAccumulator histograms,
+      LayerWidths widths) {
+    boolean tokenScaled = spec.recipe().has(Trait.TOKEN_SCALED_VALUES);
     List<HeadCodec> codecs = new ArrayList<>();
     for (int h = 0; h < transforms.heads().size(); h++) {
       HeadTransform head = transforms.heads().get(h);
-      long[][] keyCounts = histograms.keyCounts(h);
-      long[][] valueCounts = histograms.valueCounts(h);
+      int[] valueBits = widths.values()[h];
       codecs.add(
           new HeadCodec(
               head.key(),
               head.query(),
               head.value(),
               head.output(),
-              family.errorAware()
-                  ? CodebookFit.allotted(keyCounts, head.keyScales(), spec.keyBits())
-                  : CodebookFit.shared(
-                      keyCounts, head.keyScales()[0], spec.keyBits(), family.residualSign()),
-              family.errorAware()
-                  ? CodebookFit.allotted(valueCounts, head.valueScales(), spec.valueBits())
-                  : CodebookFit.shared(
-                      valueCounts, head.valueScales()[0], spec.valueBits(), false)));
+              keyFit(spec, transforms, histograms, h).codebook(widths.keys()[h]),
+              tokenScaled
+                  ? CodebookFit.tokenScaled(valueBits.length, valueBits[0])
+                  : valueFit(spec, transforms, histograms, h).codebook(valueBits)));
     }
     return codecs;
+  }
+
+  private static CodebookFit keyFit(
+      CodecSpec spec, LayerTransforms transforms, HistogramAccumulator histograms, int head) {
+    CodecRecipe recipe = spec.recipe();
+    return new CodebookFit(
+        recipe.tables(),
+        recipe.sign(),
+        histograms.keyCounts(head),
+        transforms.heads().get(head).keyScales(),
+        priorShare(transforms, head));
+  }
+
+  private static CodebookFit valueFit(
+      CodecSpec spec, LayerTransforms transforms, HistogramAccumulator histograms, int head) {
+    return new CodebookFit(
+        spec.recipe().tables(),
+        Sign.NONE,
+        histograms.valueCounts(head),
+        transforms.heads().get(head).valueScales(),
+        priorShare(transforms, head));
+  }
+
+  private static double priorShare(LayerTransforms transforms, int head) {
+    return (double) transforms.heads().get(head).key().size() / transforms.tokens();
   }
 
   /** What one layer's attention of one protein is made of. */
   @FunctionalInterface
   private interface AttentionInputs {
-    void accept(int layer, float[] queries, float[] keys, float[] values, int tokens);
+    void accept(
+        int layer, float[] queries, float[] keys, float[] values, TokenImportance importance);
   }
 
+  /**
+   * @param grams null where all tokens count alike
+   */
   private static void forEachAttention(
-      EsmEngine engine, Iterator<String> sequences, AttentionInputs action) {
+      EsmEngine engine, OutputGrams grams, Iterator<String> sequences, AttentionInputs action) {
     while (sequences.hasNext()) {
       TokenBatch protein = TokenBatch.of(List.of(EsmTokenizer.tokenize(sequences.next())));
       engine.encode(
@@ -179,9 +218,28 @@ public final class CalibrationPasses {
             @Override
             public void attention(
                 int layer, float[] queries, float[] keys, float[] values, float[] output) {
-              action.accept(layer, queries, keys, values, protein.size());
+              TokenImportance importance =
+                  grams == null
+                      ? TokenImportance.equal(protein.size())
+                      : TokenImportance.measure(
+                          grams.layer(layer),
+                          queries,
+                          keys,
+                          values,
+                          output,
+                          squares(engine.projectAttention(layer, output, protein.size())),
+                          protein.size());
+              action.accept(layer, queries, keys, values, importance);
             }
           });
     }
+  }
+
+  private static double squares(float[] values) {
+    double sum = 0;
+    for (float value : values) {
+      sum += (double) value * value;
+    }
+    return sum;
   }
 }

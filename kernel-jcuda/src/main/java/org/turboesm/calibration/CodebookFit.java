@@ -1,100 +1,120 @@
 package org.turboesm.calibration;
 
 import java.util.Arrays;
+import org.turboesm.calibration.CodecRecipe.Sign;
 import org.turboesm.kv.Codebook;
+import org.turboesm.kv.PackedKvLayout;
 
-/** Fits one head's tables to the histograms of its channels. */
+/** Fits the tables of one head's keys or values to the histograms of its channels. */
 final class CodebookFit {
-  /** The widest code of an allotted channel, unless all must be wider. */
-  private static final int MAX_ALLOTTED_BITS = 7;
-
-  private CodebookFit() {}
+  private final Tables tables;
+  private final Sign sign;
+  private final float[] scales;
+  private final ChannelHistogram[] channels;
 
   /**
-   * A table a channel, bits allotted by distortion.
-   *
    * @param counts [headDim][bins]
    * @param scales [headDim], the unit of each channel's histogram
-   * @param meanBits bits a channel on average, met exactly
+   * @param priorShare see {@link ChannelHistogram}; of channels with a table of their own
    */
-  static Codebook allotted(long[][] counts, float[] scales, int meanBits) {
-    int headDim = counts.length;
-    int maxBits = Math.max(MAX_ALLOTTED_BITS, meanBits);
-    LloydMax.Quantizer[][] quantizers = new LloydMax.Quantizer[headDim][maxBits + 1];
-    double[][] distortions = new double[headDim][maxBits + 1];
-    for (int c = 0; c < headDim; c++) {
-      LloydMax lloydMax = new LloydMax(counts[c]);
-      for (int bits = 0; bits <= maxBits; bits++) {
-        quantizers[c][bits] = lloydMax.fit(1 << bits);
-        distortions[c][bits] = quantizers[c][bits].distortion() * scales[c] * scales[c];
-      }
-    }
-    int[] bits = BitAllocation.allot(distortions, meanBits * headDim);
-    float[][] centroids = new float[headDim][];
-    float[][] thresholds = new float[headDim][];
-    for (int c = 0; c < headDim; c++) {
-      centroids[c] = scaled(quantizers[c][bits[c]].centroids(), scales[c]);
-      thresholds[c] = scaled(quantizers[c][bits[c]].thresholds(), scales[c]);
-    }
-    return new Codebook(bits, centroids, thresholds);
+  CodebookFit(Tables tables, Sign sign, long[][] counts, float[] scales, double priorShare) {
+    this.tables = tables;
+    this.sign = sign;
+    this.scales = scales;
+    this.channels =
+        tables == Tables.CHANNEL
+            ? Arrays.stream(counts)
+                .map(channel -> new ChannelHistogram(channel, priorShare))
+                .toArray(ChannelHistogram[]::new)
+            : Arrays.stream(counts)
+                .map(channel -> new ChannelHistogram(channel, 0))
+                .toArray(ChannelHistogram[]::new);
   }
 
   /**
-   * One table for all channels of the head, as the paper has it.
+   * The mean squared error of each channel at each width, in the unit of the channels themselves.
    *
-   * @param counts [headDim][bins], all in the unit {@code scale}
-   * @param withSign whether a further bit tells the residual's sign, worth one mean magnitude
+   * @return [headDim][maxBits + 1]
    */
-  static Codebook shared(long[][] counts, float scale, int bits, boolean withSign) {
-    LloydMax lloydMax = new LloydMax(pooled(counts));
-    LloydMax.Quantizer quantizer = lloydMax.fit(1 << bits);
-    double[] centroids = quantizer.centroids();
-    double[] thresholds = quantizer.thresholds();
-    if (withSign) {
-      double magnitude = lloydMax.meanMagnitude(quantizer);
-      centroids = signedCentroids(quantizer, magnitude);
-      thresholds = signedThresholds(quantizer);
-    }
-    int headDim = counts.length;
-    int[] widths = new int[headDim];
-    float[][] allCentroids = new float[headDim][];
-    float[][] allThresholds = new float[headDim][];
-    Arrays.fill(widths, withSign ? bits + 1 : bits);
-    Arrays.fill(allCentroids, scaled(centroids, scale));
-    Arrays.fill(allThresholds, scaled(thresholds, scale));
-    return new Codebook(widths, allCentroids, allThresholds);
-  }
-
-  /** Each centroid less and more the residual's mean magnitude. */
-  private static double[] signedCentroids(LloydMax.Quantizer quantizer, double magnitude) {
-    double[] centroids = new double[2 * quantizer.centroids().length];
-    for (int i = 0; i < quantizer.centroids().length; i++) {
-      centroids[2 * i] = quantizer.centroids()[i] - magnitude;
-      centroids[2 * i + 1] = quantizer.centroids()[i] + magnitude;
-    }
-    return centroids;
-  }
-
-  /** Between the signs of a code lies its centroid, between two codes their threshold. */
-  private static double[] signedThresholds(LloydMax.Quantizer quantizer) {
-    double[] thresholds = new double[2 * quantizer.centroids().length - 1];
-    for (int i = 0; i < quantizer.centroids().length; i++) {
-      thresholds[2 * i] = quantizer.centroids()[i];
-    }
-    for (int i = 0; i < quantizer.thresholds().length; i++) {
-      thresholds[2 * i + 1] = quantizer.thresholds()[i];
-    }
-    return thresholds;
-  }
-
-  private static long[] pooled(long[][] counts) {
-    long[] pooled = new long[HistogramBins.COUNT];
-    for (long[] channel : counts) {
-      for (int b = 0; b < pooled.length; b++) {
-        pooled[b] += channel[b];
+  double[][] distortions(int maxBits) {
+    double[][] distortions = new double[channels.length][maxBits + 1];
+    for (int c = 0; c < channels.length; c++) {
+      for (int bits = 0; bits <= maxBits; bits++) {
+        distortions[c][bits] =
+            channels[c].lloydMax().fit(1 << bits).distortion() * scales[c] * scales[c];
       }
     }
-    return pooled;
+    return distortions;
+  }
+
+  /**
+   * The tables of given widths, all alike unless each channel has a table of its own.
+   *
+   * @param bits [headDim], without the bit of a sign beside the code
+   */
+  Codebook codebook(int[] bits) {
+    int headDim = channels.length;
+    int[] widths = bits.clone();
+    float[][] centroids = new float[headDim][];
+    float[][] thresholds = new float[headDim][];
+    ScalarQuantizer shared = shared(bits[0]);
+    for (int c = 0; c < headDim; c++) {
+      ScalarQuantizer quantizer = shared == null ? own(c, bits[c]) : shared;
+      if (sign == Sign.BESIDE) {
+        widths[c]++;
+      }
+      centroids[c] = scaled(quantizer.centroids(), scales[c]);
+      thresholds[c] = scaled(quantizer.thresholds(), scales[c]);
+    }
+    return new Codebook(widths, centroids, thresholds);
+  }
+
+  /** The quantizer of all channels; null where each has its own. */
+  private ScalarQuantizer shared(int bits) {
+    return switch (tables) {
+      case SHARED -> lloydMax(ChannelHistogram.pooled(channels).lloydMax(), bits);
+      case FLOAT8 -> Float8.quantizer(ChannelHistogram.pooled(channels).largest());
+      case CHANNEL, UNIFORM -> null;
+    };
+  }
+
+  private ScalarQuantizer own(int channel, int bits) {
+    return tables == Tables.UNIFORM
+        ? channels[channel].uniform(1 << bits)
+        : lloydMax(channels[channel].lloydMax(), bits);
+  }
+
+  private ScalarQuantizer lloydMax(LloydMax fit, int bits) {
+    if (sign == Sign.NONE || (sign == Sign.WITHIN && bits == 0)) {
+      return fit.fit(1 << bits);
+    }
+    ScalarQuantizer unsigned = fit.fit(1 << (sign == Sign.WITHIN ? bits - 1 : bits));
+    return unsigned.withSign(fit.meanMagnitude(unsigned));
+  }
+
+  /** The same width for all channels. */
+  int[] equalBits(int bits) {
+    int[] widths = new int[channels.length];
+    Arrays.fill(widths, bits);
+    return widths;
+  }
+
+  /** The tables of values that are divided by a scale a token: even steps over [-1, 1]. */
+  static Codebook tokenScaled(int headDim, int bits) {
+    ScalarQuantizer quantizer = ScalarQuantizer.uniform(-1, 1, 1 << bits);
+    int[] widths = new int[headDim];
+    float[][] centroids = new float[headDim][];
+    float[][] thresholds = new float[headDim][];
+    Arrays.fill(widths, bits);
+    Arrays.fill(centroids, scaled(quantizer.centroids(), 1));
+    Arrays.fill(thresholds, scaled(quantizer.thresholds(), 1));
+    return new Codebook(widths, centroids, thresholds);
+  }
+
+  /** The widest code that an allotment of so many bits a channel, on average, may give. */
+  static int maxBits(double meanBits) {
+    // Six bits a value on average leave seven little room.
+    return meanBits > 6 ? PackedKvLayout.MAX_BITS : PackedKvLayout.MAX_BITS - 1;
   }
 
   private static float[] scaled(double[] values, float scale) {

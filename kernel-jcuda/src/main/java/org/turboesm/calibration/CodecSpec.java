@@ -1,61 +1,165 @@
 package org.turboesm.calibration;
 
 import java.io.Serializable;
+import java.util.List;
+import java.util.Locale;
 import org.turboesm.TurboEsmException;
+import org.turboesm.calibration.CodecRecipe.Trait;
+import org.turboesm.kv.PackedKvLayout;
 
 /**
  * Which codec to fit.
  *
- * @param codec {@code default}, {@code paper} or {@code paper-sign}
- * @param keyBits mean bits a key value, 1 to 8, without the paper's sign
- * @param valueBits mean bits a value, 1 to 8
+ * @param codec one of {@link #codecs} or {@link #ablations}
+ * @param keyBits mean bits a key value, 1 to 8, a multiple of 1/8; without the paper's sign
+ * @param valueBits mean bits a value, the same
+ * @param allotment among which channels these bits may move
  */
-public record CodecSpec(String codec, int keyBits, int valueBits) implements Serializable {
+public record CodecSpec(String codec, double keyBits, double valueBits, Allotment allotment)
+    implements Serializable {
+
+  /** Head sizes are multiples of eight, so that such a fraction of a bit is whole over a head. */
+  private static final int FRACTIONS = 8;
+
   public CodecSpec {
-    if (keyBits < 1 || keyBits > 8 || valueBits < 1 || valueBits > 8) {
+    CodecRecipe recipe = CodecRecipe.parse(codec);
+    requireRange(keyBits);
+    requireRange(valueBits);
+    if (recipe.fixedBits() > 0
+        && (keyBits != recipe.fixedBits() || valueBits != recipe.fixedBits())) {
       throw new TurboEsmException(
-          "bits " + keyBits + "," + valueBits + " are out of range; each may be 1 to 8");
+          "codec " + codec + " has " + recipe.fixedBits() + " bits a value");
     }
-    if (CodecFamily.parse(codec).residualSign() && keyBits > 7) {
+    if (!recipe.has(Trait.ALLOTTED) && !(isWhole(keyBits) && isWhole(valueBits))) {
+      throw new TurboEsmException(
+          "bits "
+              + number(keyBits)
+              + ","
+              + number(valueBits)
+              + " are not whole, and codec "
+              + codec
+              + " gives all channels the same width");
+    }
+    if (recipe.has(Trait.SIGN_BESIDE) && keyBits > PackedKvLayout.MAX_BITS - 1) {
       throw new TurboEsmException(
           "codec " + codec + " adds a sign bit, so at most 7 key bits are possible");
     }
+    if (allotment != Allotment.SEPARATE && !recipe.comparable()) {
+      throw new TurboEsmException(
+          "codec "
+              + codec
+              + " does not measure keys and values in one unit, so its bits cannot move by "
+              + allotment.label()
+              + "; only allotment separate is possible");
+    }
+  }
+
+  private static void requireRange(double bits) {
+    if (!(bits >= 1 && bits <= PackedKvLayout.MAX_BITS)) {
+      throw new TurboEsmException(
+          "bits " + number(bits) + " are out of range; 1 to 8 are possible");
+    }
+    if (!isWhole(bits * FRACTIONS)) {
+      throw new TurboEsmException(
+          "bits " + number(bits) + " are not a multiple of 1/8, such as 2.5 or 2.125");
+    }
+  }
+
+  private static boolean isWhole(double value) {
+    return value == Math.rint(value);
+  }
+
+  /** A codec with its own allotment: by head where keys and values can be compared. */
+  public static CodecSpec of(String codec, double keyBits, double valueBits) {
+    return new CodecSpec(codec, keyBits, valueBits, defaultAllotment(codec));
+  }
+
+  private static Allotment defaultAllotment(String codec) {
+    return CodecRecipe.parse(codec).comparable() ? Allotment.HEAD : Allotment.SEPARATE;
   }
 
   /**
    * Parses the command line's words.
    *
-   * @param bits {@code 3}, or {@code 3,2} for keys and values
+   * @param bits {@code 3}, {@code 2.5}, or {@code 3,2} for keys and values; without meaning for a
+   *     codec whose bits are fixed
+   * @param allotment a label, or null for the codec's own
    */
-  public static CodecSpec parse(String codec, String bits) {
-    String[] parts = bits.split(",", -1);
+  public static CodecSpec parse(String codec, String bits, String allotment) {
+    int fixed = CodecRecipe.parse(codec).fixedBits();
+    double[] keysAndValues = fixed > 0 ? new double[] {fixed, fixed} : bits(bits);
+    return new CodecSpec(
+        codec,
+        keysAndValues[0],
+        keysAndValues[1],
+        allotment == null ? defaultAllotment(codec) : Allotment.parse(allotment));
+  }
+
+  private static double[] bits(String text) {
+    String[] parts = text.split(",", -1);
     try {
-      if (parts.length == 1) {
-        int both = Integer.parseInt(parts[0].strip());
-        return new CodecSpec(codec, both, both);
-      }
-      if (parts.length == 2) {
-        return new CodecSpec(
-            codec, Integer.parseInt(parts[0].strip()), Integer.parseInt(parts[1].strip()));
+      if (parts.length == 1 || parts.length == 2) {
+        double keys = Double.parseDouble(parts[0].strip());
+        return new double[] {keys, parts.length == 1 ? keys : Double.parseDouble(parts[1].strip())};
       }
     } catch (NumberFormatException e) {
       // Falls through to the one message below.
     }
     throw new TurboEsmException(
-        "bits \"" + bits + "\" is neither one number like 3 nor two like 3,2 (keys,values)");
+        "bits \"" + text + "\" is neither one number like 3 nor two like 3,2 (keys,values)");
   }
 
-  CodecFamily family() {
-    return CodecFamily.parse(codec);
+  /** The names of all codecs. */
+  public static List<String> codecs() {
+    return CodecRecipe.codecs().stream().map(CodecRecipe::label).toList();
+  }
+
+  /** The names of the default without one component each, and with one that it leaves out. */
+  public static List<String> ablations() {
+    return CodecRecipe.ablations().stream().map(CodecRecipe::label).toList();
+  }
+
+  CodecRecipe recipe() {
+    return CodecRecipe.parse(codec);
+  }
+
+  /** What the codec is, in a few words. */
+  public String about() {
+    return recipe().about();
+  }
+
+  /** Whether bits are fixed by the codec's name. */
+  public boolean hasFixedBits() {
+    return recipe().fixedBits() > 0;
+  }
+
+  /** Whether keys carry the sign of their residual in a bit beside {@link #keyBits}. */
+  public boolean sign() {
+    return recipe().has(Trait.SIGN_BESIDE);
   }
 
   /** Whether decode keeps an unfilled block in full precision. */
   public boolean tail() {
-    return family().tail();
+    return recipe().has(Trait.TAIL);
+  }
+
+  /**
+   * Whether both codecs have the same coordinates, so that one pass over the proteins fits both.
+   */
+  public boolean sharesTransforms(CodecSpec other) {
+    return recipe().sharesTransforms(other.recipe());
   }
 
   /** For people: {@code default K3 V3}. */
   public String label() {
-    return codec + " K" + keyBits + " V" + valueBits;
+    String bits = " K" + number(keyBits) + " V" + number(valueBits);
+    String moved =
+        allotment == defaultAllotment(codec) ? "" : ", bits allotted by " + allotment.label();
+    return codec + bits + moved;
+  }
+
+  /** A number without a needless fraction. */
+  private static String number(double bits) {
+    return isWhole(bits) ? String.valueOf((long) bits) : String.format(Locale.ROOT, "%s", bits);
   }
 }

@@ -46,27 +46,39 @@ record CoordinateFit(double[][] forward, double[][] inverse, double[] mean, floa
         scales(principal.values()));
   }
 
-  /** The right singular vectors of the vectors themselves, one scale for all channels. */
-  static CoordinateFit singularVectors(double[][] moment) {
-    double[][] rotation = SymmetricMatrix.eigen(moment).vectors();
-    return shared(rotation, moment);
-  }
-
-  /** The vectors as they are, one scale for all channels. */
-  static CoordinateFit identity(double[][] moment) {
-    double[][] identity = new double[moment.length][moment.length];
-    for (int i = 0; i < moment.length; i++) {
-      identity[i][i] = 1;
-    }
-    return shared(identity, moment);
-  }
-
-  private static CoordinateFit shared(double[][] rotation, double[][] moment) {
+  /**
+   * Orthonormal coordinates times a factor: a rotation M / factor.
+   *
+   * @param rotation [headDim, headDim], orthonormal rows
+   * @param moment E[(x - mean) (x - mean)^T]
+   * @param oneScale whether all channels have one scale, that of their mean variance
+   */
+  static CoordinateFit rotated(
+      double[][] rotation, double factor, double[][] moment, double[] mean, boolean oneScale) {
     int size = moment.length;
+    double[][] rotated =
+        SymmetricMatrix.multiply(
+            SymmetricMatrix.multiply(rotation, moment), SymmetricMatrix.transpose(rotation));
     double[] variances = new double[size];
-    Arrays.fill(variances, SymmetricMatrix.trace(moment) / size);
+    Arrays.setAll(
+        variances,
+        c -> factor * factor * (oneScale ? SymmetricMatrix.trace(moment) / size : rotated[c][c]));
     return new CoordinateFit(
-        rotation, SymmetricMatrix.transpose(rotation), new double[size], scales(variances));
+        SymmetricMatrix.scaled(rotation, factor),
+        SymmetricMatrix.scaled(SymmetricMatrix.transpose(rotation), 1 / factor),
+        mean,
+        scales(variances));
+  }
+
+  /** The same coordinates, all channels measured in the scale of their mean variance. */
+  CoordinateFit withOneScale() {
+    double sum = 0;
+    for (float scale : scales) {
+      sum += (double) scale * scale;
+    }
+    float[] one = new float[scales.length];
+    Arrays.fill(one, (float) Math.sqrt(sum / one.length));
+    return new CoordinateFit(forward, inverse, mean, one);
   }
 
   private static float[] scales(double[] variances) {

@@ -25,6 +25,11 @@ final class HistogramBins {
     return Math.max(0, Math.min(COUNT - 1, bin));
   }
 
+  /** From a bin's centre to the next. */
+  static double width(int bin) {
+    return CENTERS[bin + 1] - CENTERS[bin];
+  }
+
   /** Where a bin's values are taken to lie; one bin beyond the last is known too. */
   static double center(int bin) {
     return CENTERS[bin];

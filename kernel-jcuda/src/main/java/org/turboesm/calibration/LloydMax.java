@@ -13,18 +13,9 @@ final class LloydMax {
   private final double[] cumulativeSquare = new double[HistogramBins.COUNT + 1];
 
   /**
-   * A quantizer in the histogram's units.
-   *
-   * @param centroids [levels], ascending
-   * @param thresholds [levels - 1], ascending
-   * @param distortion the mean squared error
-   */
-  record Quantizer(double[] centroids, double[] thresholds, double distortion) {}
-
-  /**
    * @param counts [bins], not all zero
    */
-  LloydMax(long[] counts) {
+  LloydMax(double[] counts) {
     for (int b = 0; b < HistogramBins.COUNT; b++) {
       double center = HistogramBins.center(b);
       cumulativeCount[b + 1] = cumulativeCount[b] + counts[b];
@@ -36,7 +27,7 @@ final class LloydMax {
     }
   }
 
-  Quantizer fit(int levels) {
+  ScalarQuantizer fit(int levels) {
     double[] centroids = initial(levels);
     double[] thresholds = new double[levels - 1];
     int[] edges = new int[levels + 1];
@@ -57,20 +48,20 @@ final class LloydMax {
     for (int i = 1; i < levels; i++) {
       thresholds[i - 1] = (centroids[i - 1] + centroids[i]) / 2;
     }
-    return new Quantizer(centroids, thresholds, distortion);
+    return new ScalarQuantizer(centroids, thresholds, distortion);
   }
 
   /** The mean distance of a value from its centroid. */
-  double meanMagnitude(Quantizer quantizer) {
+  double meanMagnitude(ScalarQuantizer quantizer) {
     double sum = 0;
     int code = 0;
     for (int b = 0; b < HistogramBins.COUNT; b++) {
       double center = HistogramBins.center(b);
-      while (code < quantizer.thresholds.length && center > quantizer.thresholds[code]) {
+      while (code < quantizer.thresholds().length && center > quantizer.thresholds()[code]) {
         code++;
       }
       double count = cumulativeCount[b + 1] - cumulativeCount[b];
-      sum += count * Math.abs(center - quantizer.centroids[code]);
+      sum += count * Math.abs(center - quantizer.centroids()[code]);
     }
     return sum / cumulativeCount[HistogramBins.COUNT];
   }

@@ -1,5 +1,6 @@
 package org.turboesm.calibration;
 
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.function.DoubleUnaryOperator;
 import java.util.stream.IntStream;
@@ -82,6 +83,31 @@ final class SymmetricMatrix {
       }
     }
     return transposed;
+  }
+
+  static double[][] identity(int n) {
+    double[][] identity = new double[n][n];
+    for (int i = 0; i < n; i++) {
+      identity[i][i] = 1;
+    }
+    return identity;
+  }
+
+  static double[][] scaled(double[][] a, double factor) {
+    double[][] scaled = new double[a.length][];
+    for (int i = 0; i < a.length; i++) {
+      scaled[i] = Arrays.stream(a[i]).map(value -> value * factor).toArray();
+    }
+    return scaled;
+  }
+
+  /** The matrix with its off-diagonal elements made smaller by a share of themselves. */
+  static double[][] shrunk(double[][] a, double share) {
+    double[][] shrunk = scaled(a, 1 - share);
+    for (int i = 0; i < a.length; i++) {
+      shrunk[i][i] = a[i][i];
+    }
+    return shrunk;
   }
 
   static double trace(double[][] a) {

@@ -23,7 +23,7 @@ import org.turboesm.kv.KvCodec;
 
 class CalibrationPassesTest {
   private static final long SEED = 41;
-  private static final CodecSpec SPEC = new CodecSpec("default", 3, 3);
+  private static final CodecSpec SPEC = CodecSpec.of("default", 3, 3);
   private static EsmWeights weights;
   private static EsmEngine engine;
   private static List<String> proteins;
@@ -82,8 +82,7 @@ class CalibrationPassesTest {
   void everyHeadHasItsBitsExactly() {
     for (List<HeadCodec> layer : expected.heads()) {
       for (HeadCodec head : layer) {
-        assertThat(Arrays.stream(head.keyCodebook().bits()).sum()).isEqualTo(3 * 16);
-        assertThat(Arrays.stream(head.valueCodebook().bits()).sum()).isEqualTo(3 * 16);
+        assertThat(head.layout().packedBitsPerToken()).isEqualTo(6 * 16);
       }
     }
   }
@@ -92,7 +91,7 @@ class CalibrationPassesTest {
   void thePaperLeavesValuesUntransformedAndHasNoTail() {
     KvCodec paper =
         FittedCalibration.codec(
-            engine, weights, new CodecSpec("paper-sign", 3, 3), List.of(proteins));
+            engine, weights, CodecSpec.of("paper-sign", 3, 3), List.of(proteins));
     assertThat(paper.tail()).isFalse();
     HeadCodec head = paper.head(1, 1);
     for (int i = 0; i < 16; i++) {
@@ -102,5 +101,58 @@ class CalibrationPassesTest {
     }
     assertThat(head.keyCodebook().bits()).containsOnly(4);
     assertThat(head.valueCodebook().bits()).containsOnly(3);
+  }
+
+  /** Every codec and each component left out is another codec, and its bytes are as stated. */
+  @Test
+  void everyCodecIsAnother() {
+    LocalCalibration calibration = new LocalCalibration(engine, weights, proteins);
+    List<String> names = new ArrayList<>(CodecSpec.codecs());
+    names.addAll(CodecSpec.ablations());
+    List<KvCodec> codecs = new ArrayList<>();
+    for (String name : names) {
+      CodecSpec spec = CodecSpec.parse(name, "3", null);
+      KvCodec codec = calibration.fit(spec);
+      double bits = 2 * 2 * 16 * (spec.keyBits() + spec.valueBits() + (spec.sign() ? 1 : 0));
+      assertThat(
+              codec.heads().stream()
+                  .flatMap(List::stream)
+                  .mapToLong(
+                      head ->
+                          Arrays.stream(head.keyCodebook().bits()).sum()
+                              + Arrays.stream(head.valueCodebook().bits()).sum())
+                  .sum())
+          .as(name)
+          .isEqualTo((long) bits);
+      if (!name.equals("uniform")) {
+        // At other bits, uniform is int8 and int4.
+        assertThat(codecs).as(name).doesNotContain(codec);
+      }
+      codecs.add(codec);
+    }
+  }
+
+  @Test
+  void oneProcessGivesWhatPartitionsGive() {
+    LocalCalibration calibration = new LocalCalibration(engine, weights, proteins);
+    assertThat(calibration.fit(CodecSpec.of("svd", 2, 2))).isNotEqualTo(expected);
+    assertThat(calibration.fit(SPEC)).isEqualTo(expected);
+  }
+
+  @Test
+  void aProteinOfOneResidueAndAConstantOneAreEnoughToFit() {
+    for (String protein : List.of("M", "A".repeat(200))) {
+      for (String name : CodecSpec.codecs()) {
+        KvCodec codec =
+            FittedCalibration.codec(
+                engine, weights, CodecSpec.parse(name, "2", null), List.of(List.of(protein)));
+        for (HeadCodec head : codec.heads().get(1)) {
+          assertThat(head.keyCodebook().centroids()).as(name).doesNotContain(Float.NaN);
+          assertThat(head.valueCodebook().centroids()).as(name).doesNotContain(Float.NaN);
+          assertThat(head.key().columns()).as(name).doesNotContain(Float.NaN);
+          assertThat(head.output().columns()).as(name).doesNotContain(Float.NaN);
+        }
+      }
+    }
   }
 }

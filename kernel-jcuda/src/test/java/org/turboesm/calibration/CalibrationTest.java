@@ -21,7 +21,7 @@ class CalibrationTest {
   private final Configuration configuration = new Configuration(false);
   private final Calibration calibration =
       new Calibration(
-          new CodecSpec("default", 2, 1),
+          CodecSpec.of("default", 2, 1),
           "a1b2",
           List.of("ffff", "0000"),
           123,

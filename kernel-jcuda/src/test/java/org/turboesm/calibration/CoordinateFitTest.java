@@ -87,16 +87,38 @@ class CoordinateFitTest {
   }
 
   @Test
-  void singularVectorsRotateWithoutAMean() {
-    CoordinateFit rotation = CoordinateFit.singularVectors(covariance);
-    double[][] product =
-        SymmetricMatrix.multiply(rotation.forward(), SymmetricMatrix.transpose(rotation.forward()));
-    for (int i = 0; i < SIZE; i++) {
-      assertThat(rotation.mean()[i]).isZero();
-      for (int j = 0; j < SIZE; j++) {
-        assertThat(product[i][j]).isCloseTo(i == j ? 1 : 0, within(1e-12));
-      }
+  void rotationsKeepLengthsUpToTheirFactor() {
+    double[][] rotation = SymmetricMatrix.eigen(covariance).vectors();
+    CoordinateFit rotated = CoordinateFit.rotated(rotation, 3, covariance, mean, false);
+    double[] error = random.doubles(SIZE, -1, 1).toArray();
+    double[] transformed = times(rotated.forward(), error);
+    assertThat(dot(transformed, transformed)).isCloseTo(9 * dot(error, error), within(1e-9));
+  }
+
+  @Test
+  void rotatedChannelsHaveTheirOwnScalesOrOne() {
+    double[][] rotation = SymmetricMatrix.eigen(covariance).vectors();
+    float[] own = CoordinateFit.rotated(rotation, 1, covariance, mean, false).scales();
+    float[] one = CoordinateFit.rotated(rotation, 1, covariance, mean, true).scales();
+    double[] variances = SymmetricMatrix.eigen(covariance).values();
+    double sum = 0;
+    for (int c = 0; c < SIZE; c++) {
+      assertThat((double) own[c]).isCloseTo(Math.sqrt(variances[c]), within(1e-5));
+      sum += variances[c];
     }
+    assertThat((double) one[0]).isCloseTo(Math.sqrt(sum / SIZE), within(1e-5));
+    assertThat(one).containsOnly(one[0]);
+  }
+
+  @Test
+  void oneScaleIsThatOfTheMeanVariance() {
+    CoordinateFit one = fit.withOneScale();
+    double sum = 0;
+    for (float scale : fit.scales()) {
+      sum += scale * scale;
+    }
+    assertThat(one.forward()).isEqualTo(fit.forward());
+    assertThat((double) one.scales()[SIZE - 1]).isCloseTo(Math.sqrt(sum / SIZE), within(1e-5));
   }
 
   private double[][] positive() {

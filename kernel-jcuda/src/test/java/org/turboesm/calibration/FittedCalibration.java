@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.function.BiFunction;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.esm2.EsmWeights;
-import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 
 /** Calibration in one process: the passes over given partitions, merged in the order given. */
@@ -16,25 +15,24 @@ public final class FittedCalibration {
   /** The codec that partitions of proteins give. */
   public static KvCodec codec(
       EsmEngine engine, EsmWeights weights, CodecSpec spec, List<List<String>> partitions) {
+    OutputGrams grams = new OutputGrams(engine.config(), weights::attentionOutput);
     List<MomentAccumulator> moments =
-        merged(partitions, CalibrationPasses::moments, MomentAccumulator::merge, engine);
+        merged(
+            partitions,
+            (e, proteins) -> CalibrationPasses.moments(e, grams, proteins),
+            MomentAccumulator::merge,
+            engine);
     List<LayerTransforms> transforms = new ArrayList<>();
     for (int l = 0; l < moments.size(); l++) {
-      transforms.add(
-          CalibrationPasses.fitTransforms(
-              spec, engine.config(), moments.get(l), weights.attentionOutput(l)));
+      transforms.add(CalibrationPasses.fitTransforms(spec, l, moments.get(l), grams));
     }
     List<HistogramAccumulator> histograms =
         merged(
             partitions,
-            (e, proteins) -> CalibrationPasses.histograms(e, transforms, proteins),
+            (e, proteins) -> CalibrationPasses.histograms(e, spec, grams, transforms, proteins),
             HistogramAccumulator::merge,
             engine);
-    List<List<HeadCodec>> heads = new ArrayList<>();
-    for (int l = 0; l < moments.size(); l++) {
-      heads.add(CalibrationPasses.fitCodecs(spec, transforms.get(l), histograms.get(l)));
-    }
-    return new KvCodec(heads, spec.family().tail());
+    return new KvCodec(LocalCalibration.heads(spec, transforms, histograms), spec.tail());
   }
 
   private static <A> List<A> merged(

@@ -23,10 +23,10 @@ class LloydMaxTest {
 
   @Test
   void twoPointsNeedTwoLevels() {
-    long[] counts = new long[HistogramBins.COUNT];
+    double[] counts = new double[HistogramBins.COUNT];
     counts[HistogramBins.bin(-1)] = 30;
     counts[HistogramBins.bin(2)] = 10;
-    LloydMax.Quantizer quantizer = new LloydMax(counts).fit(2);
+    ScalarQuantizer quantizer = new LloydMax(counts).fit(2);
     assertThat(quantizer.distortion()).isCloseTo(0, within(1e-12));
     assertThat(quantizer.centroids()[0]).isCloseTo(-1, within(0.02));
     assertThat(quantizer.centroids()[1]).isCloseTo(2, within(0.04));
@@ -34,9 +34,9 @@ class LloydMaxTest {
 
   @Test
   void moreLevelsThanPointsStayOrdered() {
-    long[] counts = new long[HistogramBins.COUNT];
+    double[] counts = new double[HistogramBins.COUNT];
     counts[500] = 1;
-    LloydMax.Quantizer quantizer = new LloydMax(counts).fit(128);
+    ScalarQuantizer quantizer = new LloydMax(counts).fit(128);
     assertThat(quantizer.thresholds()).isSorted();
     assertThat(quantizer.centroids()).isSorted();
     assertThat(quantizer.distortion()).isCloseTo(0, within(1e-12));
@@ -44,7 +44,7 @@ class LloydMaxTest {
 
   @Test
   void thresholdsAreMidpointsOfCentroids() {
-    LloydMax.Quantizer quantizer = new LloydMax(gaussians()).fit(8);
+    ScalarQuantizer quantizer = new LloydMax(gaussians()).fit(8);
     for (int i = 0; i < 7; i++) {
       assertThat(quantizer.thresholds()[i])
           .isEqualTo((quantizer.centroids()[i] + quantizer.centroids()[i + 1]) / 2);
@@ -71,9 +71,9 @@ class LloydMaxTest {
     assertThat(HistogramBins.bin(-1e30)).isEqualTo(0);
   }
 
-  private static long[] gaussians() {
+  private static double[] gaussians() {
     Random random = new Random(11);
-    long[] counts = new long[HistogramBins.COUNT];
+    double[] counts = new double[HistogramBins.COUNT];
     for (int i = 0; i < SAMPLES; i++) {
       counts[HistogramBins.bin(random.nextGaussian())]++;
     }

@@ -62,28 +62,46 @@ class MomentAccumulatorTest {
       }
     }
     assertThat(moments.tokens()).isEqualTo(tokens);
+    assertThat(moments.proteins()).isEqualTo(PROTEINS);
     // Half a quantum a protein, of 2^-20, over the tokens; at least one token a protein.
     double limit = 0x1p-21;
     for (int i = 0; i < HEAD_DIM; i++) {
-      assertThat(moments.keyMean(head)[i]).isCloseTo(mean[i] / tokens, within(limit));
+      assertThat(moments.keys(false).mean(head)[i]).isCloseTo(mean[i] / tokens, within(limit));
       for (int j = 0; j < HEAD_DIM; j++) {
-        assertThat(moments.keyMoment(head)[i][j]).isCloseTo(expected[i][j] / tokens, within(limit));
-        assertThat(moments.queryMoment(head)[i][j])
+        assertThat(moments.keys(false).moment(head)[i][j])
+            .isCloseTo(expected[i][j] / tokens, within(limit));
+        assertThat(moments.queries(false).moment(head)[i][j])
             .isCloseTo(expected[i][j] / 4 / tokens, within(limit));
-        assertThat(moments.valueMoment(head)[i][j])
+        assertThat(moments.values(false).moment(head)[i][j])
             .isCloseTo(expected[i][j] * 4 / tokens, within(limit));
       }
     }
   }
 
   @Test
+  void tokensCountAsTheyAreWeighed() {
+    SecondMoments moments = new SecondMoments(1, 2, 0x1p-20);
+    moments.add(new float[] {1, 2, 5, 5, 3, 0}, 3, new float[][] {{0.25f, 0, 0.75f}});
+    assertThat(moments.weight(0)).isEqualTo(1);
+    assertThat(moments.mean(0)).containsExactly(2.5, 0.5);
+    assertThat(moments.moment(0)).isDeepEqualTo(new double[][] {{7, 0.5}, {0.5, 1}});
+  }
+
+  @Test
   void sumsThatCannotBeExactAreRefused() {
-    MomentAccumulator moments = new MomentAccumulator(1, 2);
-    float[] huge = {1e5f, 1e5f};
-    assertThatThrownBy(() -> moments.addProtein(huge, huge, huge, 1))
+    SecondMoments moments = new SecondMoments(1, 2, 0x1p-20);
+    assertThatThrownBy(() -> moments.add(new float[] {1e5f, 1e5f}, 1, null))
         .isInstanceOf(TurboEsmException.class)
         .hasMessageContaining("added exactly")
         .hasMessageContaining("--calibration-proteins");
+  }
+
+  @Test
+  void activationsThatAreNotNumbersAreRefused() {
+    SecondMoments moments = new SecondMoments(1, 2, 0x1p-20);
+    assertThatThrownBy(() -> moments.add(new float[] {Float.NaN, 1}, 1, null))
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessageContaining("NaN");
   }
 
   private static List<float[]> proteins(Random random) {
@@ -106,8 +124,24 @@ class MomentAccumulatorTest {
 
   /** Queries are the given vectors, keys twice and values four times them. */
   private static void add(MomentAccumulator moments, float[] queries) {
+    float[] keys = times(2, queries);
+    float[] values = times(4, queries);
+    float[][][] grams = new float[HEADS][HEAD_DIM][HEAD_DIM];
+    for (float[][] gram : grams) {
+      for (int c = 0; c < HEAD_DIM; c++) {
+        gram[c][c] = 1;
+      }
+    }
+    int tokens = queries.length / (HEADS * HEAD_DIM);
+    double squares = 0;
+    for (float value : values) {
+      squares += value * value;
+    }
     moments.addProtein(
-        queries, times(2, queries), times(4, queries), queries.length / (HEADS * HEAD_DIM));
+        queries,
+        keys,
+        values,
+        TokenImportance.measure(grams, queries, keys, values, values, squares, tokens));
   }
 
   private static float[] times(float factor, float[] values) {

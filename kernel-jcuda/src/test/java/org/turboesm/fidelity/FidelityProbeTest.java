@@ -65,7 +65,7 @@ class FidelityProbeTest {
       calibration.add(residues.toString());
     }
     return FittedCalibration.codec(
-        engine, weights, new CodecSpec(name, bits, bits), List.of(calibration));
+        engine, weights, CodecSpec.of(name, bits, bits), List.of(calibration));
   }
 
   private static List<ProteinFidelity> turbo(KvCodec codec) {

@@ -3,18 +3,14 @@ package org.turboesm.fidelity;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.turboesm.calibration.CalibrationPasses;
 import org.turboesm.calibration.CodecSpec;
-import org.turboesm.calibration.HistogramAccumulator;
-import org.turboesm.calibration.LayerTransforms;
-import org.turboesm.calibration.MomentAccumulator;
+import org.turboesm.calibration.LocalCalibration;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.TurboEngine;
@@ -22,7 +18,6 @@ import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ModelLocator;
 import org.turboesm.esm2.TokenBatch;
-import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 
 /**
@@ -37,7 +32,7 @@ class DemoModelFidelityTest {
 
   private static EsmWeights weights;
   private static EsmEngine engine;
-  private static List<String> calibration;
+  private static LocalCalibration calibration;
   private static List<String> heldOut;
 
   /** Means over proteins and layers. */
@@ -48,10 +43,11 @@ class DemoModelFidelityTest {
     weights = EsmWeights.open(ModelLocator.locate(ModelLocator.DEMO));
     engine = EsmEngines.open("cpu", "f32", weights);
     List<String> proteins = RealProteins.upTo(LONGEST);
-    calibration = proteins.subList(0, CALIBRATION_PROTEINS);
+    List<String> seen = proteins.subList(0, CALIBRATION_PROTEINS);
+    calibration = new LocalCalibration(engine, weights, seen);
     heldOut =
         proteins.subList(CALIBRATION_PROTEINS, CALIBRATION_PROTEINS + HELD_OUT_PROTEINS).stream()
-            .filter(protein -> !calibration.contains(protein))
+            .filter(protein -> !seen.contains(protein))
             .toList();
   }
 
@@ -86,7 +82,7 @@ class DemoModelFidelityTest {
   }
 
   private static Figures measure(String name, String bits) {
-    KvCodec codec = fit(CodecSpec.parse(name, bits));
+    KvCodec codec = calibration.fit(CodecSpec.parse(name, bits, null));
     double cosine = 0;
     double nmse = 0;
     double accumulatedNmse = 0;
@@ -102,23 +98,6 @@ class DemoModelFidelityTest {
     }
     double values = 2.0 * weights.config().layers() * weights.config().hiddenSize();
     return new Figures(cosine, nmse, accumulatedNmse, codec.packedBitsPerToken() / values);
-  }
-
-  private static KvCodec fit(CodecSpec spec) {
-    List<MomentAccumulator> moments = CalibrationPasses.moments(engine, calibration.iterator());
-    List<LayerTransforms> transforms = new ArrayList<>();
-    for (int l = 0; l < moments.size(); l++) {
-      transforms.add(
-          CalibrationPasses.fitTransforms(
-              spec, weights.config(), moments.get(l), weights.attentionOutput(l)));
-    }
-    List<HistogramAccumulator> histograms =
-        CalibrationPasses.histograms(engine, transforms, calibration.iterator());
-    List<List<HeadCodec>> heads = new ArrayList<>();
-    for (int l = 0; l < moments.size(); l++) {
-      heads.add(CalibrationPasses.fitCodecs(spec, transforms.get(l), histograms.get(l)));
-    }
-    return new KvCodec(heads, spec.tail());
   }
 
   private static double mean(double[] values) {

@@ -24,18 +24,25 @@ class CalibrateTest {
     String model = InProcess.goldenModel("esm_hd16");
     EngineSpec engine = new EngineSpec(model, "reference", "f32");
     ProteinSample sample = ProteinSample.calibration(TestProteins.of(spark, 30), 9);
-    for (String codec : List.of("default", "paper-sign")) {
-      Calibrate calibrate =
-          new Calibrate(
-              JavaSparkContext.fromSparkContext(spark.sparkContext()),
-              engine,
-              ModelIdentity.read(model),
-              CodecSpec.parse(codec, "3"));
-      Calibration one = calibrate.fit(sample, 1);
-      assertThat(one.proteinSha256()).hasSize(9);
-      assertThat(one.codec().tail()).isEqualTo(codec.equals("default"));
+    List<CodecSpec> codecs =
+        List.of(
+            CodecSpec.of("default", 3, 3),
+            CodecSpec.parse("default", "2", "model"),
+            CodecSpec.of("paper-sign", 3, 3));
+    Calibrate calibrate =
+        new Calibrate(
+            JavaSparkContext.fromSparkContext(spark.sparkContext()),
+            engine,
+            ModelIdentity.read(model));
+    List<Calibration> one = calibrate.fit(codecs, sample, 1);
+    assertThat(one).extracting(Calibration::spec).isEqualTo(codecs);
+    for (int c = 0; c < codecs.size(); c++) {
+      assertThat(one.get(c).proteinSha256()).hasSize(9);
+      assertThat(one.get(c).codec().tail()).isEqualTo(codecs.get(c).tail());
       for (int partitions : List.of(2, 7)) {
-        assertThat(calibrate.fit(sample, partitions).hash()).isEqualTo(one.hash());
+        assertThat(calibrate.fit(codecs.get(c), sample, partitions).hash())
+            .as(codecs.get(c).label() + " from " + partitions + " partitions")
+            .isEqualTo(one.get(c).hash());
       }
     }
   }

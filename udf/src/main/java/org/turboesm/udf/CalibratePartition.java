@@ -18,10 +18,8 @@ import scala.Tuple2;
  *
  * @param engine the model and what it runs on
  * @param modelHash the driver's weights
- * @param codec what is fitted
  */
-public record CalibratePartition(EngineSpec engine, String modelHash, CodecSpec codec)
-    implements Serializable {
+public record CalibratePartition(EngineSpec engine, String modelHash) implements Serializable {
 
   /** Pass 1: second moments of queries, keys and values, for each layer. */
   public Iterator<Tuple2<Integer, MomentAccumulator>> moments(Iterator<String> sequences) {
@@ -29,30 +27,34 @@ public record CalibratePartition(EngineSpec engine, String modelHash, CodecSpec 
       return Collections.emptyIterator();
     }
     try (Lease<ResidentModel> model = EngineHolder.lease(engine, modelHash)) {
-      return byLayer(CalibrationPasses.moments(model.value().engine(), sequences));
+      return byLayer(
+          CalibrationPasses.moments(
+              model.value().engine(), model.value().outputGrams(), sequences));
     }
   }
 
   /** The eigenproblems of one layer. */
-  public LayerTransforms fitTransforms(int layer, MomentAccumulator moments) {
+  public LayerTransforms fitTransforms(CodecSpec codec, int layer, MomentAccumulator moments) {
     try (Lease<ResidentModel> model = EngineHolder.lease(engine, modelHash)) {
-      return CalibrationPasses.fitTransforms(
-          codec, model.value().config(), moments, model.value().weights().attentionOutput(layer));
+      return CalibrationPasses.fitTransforms(codec, layer, moments, model.value().outputGrams());
     }
   }
 
   /**
    * Pass 2: histograms of the transformed channels, for each layer.
    *
+   * @param codec one of those that have these transforms
    * @param transforms a value a layer
    */
   public Iterator<Tuple2<Integer, HistogramAccumulator>> histograms(
-      List<LayerTransforms> transforms, Iterator<String> sequences) {
+      CodecSpec codec, List<LayerTransforms> transforms, Iterator<String> sequences) {
     if (!sequences.hasNext()) {
       return Collections.emptyIterator();
     }
     try (Lease<ResidentModel> model = EngineHolder.lease(engine, modelHash)) {
-      return byLayer(CalibrationPasses.histograms(model.value().engine(), transforms, sequences));
+      return byLayer(
+          CalibrationPasses.histograms(
+              model.value().engine(), codec, model.value().outputGrams(), transforms, sequences));
     }
   }
 

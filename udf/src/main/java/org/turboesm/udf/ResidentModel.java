@@ -1,6 +1,7 @@
 package org.turboesm.udf;
 
 import org.turboesm.calibration.Calibration;
+import org.turboesm.calibration.OutputGrams;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.TurboEngine;
@@ -18,12 +19,14 @@ public final class ResidentModel {
 
   private final EsmWeights weights;
   private final EsmEngine engine;
+  private final OutputGrams outputGrams;
   private final LeaseCache<String, TurboEngine> turbo =
       new LeaseCache<>(IDLE_CALIBRATIONS, TurboEngine::close);
 
   private ResidentModel(EsmWeights weights, EsmEngine engine) {
     this.weights = weights;
     this.engine = engine;
+    this.outputGrams = new OutputGrams(weights.config(), weights::attentionOutput);
   }
 
   static ResidentModel open(EngineSpec spec) {
@@ -42,6 +45,11 @@ public final class ResidentModel {
 
   public EsmEngine engine() {
     return engine;
+  }
+
+  /** What calibration weighs errors of attention outputs with; computed when it is first used. */
+  public OutputGrams outputGrams() {
+    return outputGrams;
   }
 
   public EsmConfig config() {

@@ -1,6 +1,7 @@
 package org.turboesm.job.action;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -8,12 +9,16 @@ import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.storage.StorageLevel;
 import org.turboesm.TurboEsmException;
+import org.turboesm.calibration.Allotment;
 import org.turboesm.calibration.Calibration;
 import org.turboesm.calibration.CalibrationPasses;
 import org.turboesm.calibration.CodecSpec;
 import org.turboesm.calibration.HistogramAccumulator;
+import org.turboesm.calibration.LayerDistortions;
 import org.turboesm.calibration.LayerTransforms;
+import org.turboesm.calibration.LayerWidths;
 import org.turboesm.calibration.MomentAccumulator;
 import org.turboesm.job.plan.ProteinSample;
 import org.turboesm.kv.HeadCodec;
@@ -24,79 +29,142 @@ import org.turboesm.udf.ModelIdentity;
 import scala.Tuple2;
 
 /**
- * Fits a codec to a model, on the executors: two passes over the calibration proteins, each reduced
- * by layer, and each layer's eigenproblems and tables solved in its reduce task. The result is the
- * same to the bit for any number of partitions, for accumulators merge exactly.
+ * Fits codecs to a model, on the executors: two passes over the calibration proteins, each reduced
+ * by layer, and each layer's eigenproblems and tables solved in its reduce task. Codecs share the
+ * first pass, and those of the same coordinates the second. The result is the same to the bit for
+ * any number of partitions, for accumulators merge exactly.
  */
 public final class Calibrate {
   private final JavaSparkContext spark;
   private final ModelIdentity model;
-  private final CodecSpec codec;
   private final CalibratePartition partition;
 
   /**
    * @param model the driver's
-   * @param codec what to fit
    */
-  public Calibrate(
-      JavaSparkContext spark, EngineSpec engine, ModelIdentity model, CodecSpec codec) {
+  public Calibrate(JavaSparkContext spark, EngineSpec engine, ModelIdentity model) {
     this.spark = spark;
     this.model = model;
-    this.codec = codec;
-    this.partition = new CalibratePartition(engine, model.hash(), codec);
+    this.partition = new CalibratePartition(engine, model.hash());
   }
 
   /**
-   * Fits the codec.
+   * Fits one codec.
    *
    * @param partitions how many tasks share the proteins
    */
-  public Calibration fit(ProteinSample sample, int partitions) {
+  public Calibration fit(CodecSpec codec, ProteinSample sample, int partitions) {
+    return fit(List.of(codec), sample, partitions).get(0);
+  }
+
+  /**
+   * Fits codecs.
+   *
+   * @param partitions how many tasks share the proteins
+   * @return in the order of the codecs
+   */
+  public List<Calibration> fit(List<CodecSpec> codecs, ProteinSample sample, int partitions) {
     if (sample.size() == 0) {
       throw new TurboEsmException("there is no protein to calibrate on");
     }
     JavaRDD<String> sequences = spark.parallelize(sample.sequences(), partitions);
-    int layers = model.config().layers();
-    List<LayerTransforms> transforms = inOrder(transforms(sequences, Math.min(layers, partitions)));
-    Broadcast<List<LayerTransforms>> shared = spark.broadcast(transforms);
-    List<List<HeadCodec>> codecs = inOrder(codecs(sequences, shared, Math.min(layers, partitions)));
-    shared.destroy();
-    return new Calibration(
-        codec,
-        model.hash(),
-        List.copyOf(sample.sha256s()),
-        sample.sequences().stream().mapToLong(sequence -> sequence.length() + 2L).sum(),
-        new KvCodec(codecs, codec.tail()),
-        null);
-  }
-
-  private Map<Integer, LayerTransforms> transforms(JavaRDD<String> sequences, int reducers) {
+    int reducers = Math.min(model.config().layers(), partitions);
     // Locals, so that tasks do not carry this object, which holds the Spark context.
     CalibratePartition pass = partition;
     JavaPairRDD<Integer, MomentAccumulator> moments =
         sequences
             .mapPartitionsToPair(pass::moments)
-            .reduceByKey(MomentAccumulator::merge, reducers);
-    return moments
-        .mapToPair(layer -> new Tuple2<>(layer._1(), pass.fitTransforms(layer._1(), layer._2())))
-        .collectAsMap();
+            .reduceByKey(MomentAccumulator::merge, reducers)
+            .persist(StorageLevel.MEMORY_AND_DISK());
+    Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
+    for (CodecSpec codec : codecs) {
+      if (!fitted.containsKey(codec)) {
+        List<CodecSpec> alike = codecs.stream().distinct().filter(codec::sharesTransforms).toList();
+        fitted.putAll(fitAlike(alike, moments, sequences, reducers));
+      }
+    }
+    moments.unpersist();
+    long tokens = sample.sequences().stream().mapToLong(sequence -> sequence.length() + 2L).sum();
+    return codecs.stream()
+        .map(
+            codec ->
+                new Calibration(
+                    codec,
+                    model.hash(),
+                    List.copyOf(sample.sha256s()),
+                    tokens,
+                    fitted.get(codec),
+                    null))
+        .toList();
   }
 
-  private Map<Integer, List<HeadCodec>> codecs(
-      JavaRDD<String> sequences, Broadcast<List<LayerTransforms>> transforms, int reducers) {
+  /** Fits codecs of the same coordinates. */
+  private Map<CodecSpec, KvCodec> fitAlike(
+      List<CodecSpec> codecs,
+      JavaPairRDD<Integer, MomentAccumulator> moments,
+      JavaRDD<String> sequences,
+      int reducers) {
     CalibratePartition pass = partition;
-    CodecSpec spec = codec;
+    CodecSpec first = codecs.get(0);
+    List<LayerTransforms> transforms =
+        inOrder(
+            moments
+                .mapToPair(
+                    layer ->
+                        new Tuple2<>(layer._1(), pass.fitTransforms(first, layer._1(), layer._2())))
+                .collectAsMap());
+    Broadcast<List<LayerTransforms>> shared = spark.broadcast(transforms);
     JavaPairRDD<Integer, HistogramAccumulator> histograms =
         sequences
-            .mapPartitionsToPair(part -> pass.histograms(transforms.value(), part))
+            .mapPartitionsToPair(part -> pass.histograms(first, shared.value(), part))
             .reduceByKey(HistogramAccumulator::merge, reducers);
+    if (codecs.size() > 1) {
+      histograms.persist(StorageLevel.MEMORY_AND_DISK());
+    }
+    Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
+    for (CodecSpec codec : codecs) {
+      fitted.put(codec, new KvCodec(inOrder(heads(codec, shared, histograms)), codec.tail()));
+    }
+    histograms.unpersist();
+    shared.destroy();
+    return fitted;
+  }
+
+  private Map<Integer, List<HeadCodec>> heads(
+      CodecSpec codec,
+      Broadcast<List<LayerTransforms>> transforms,
+      JavaPairRDD<Integer, HistogramAccumulator> histograms) {
+    if (codec.allotment() != Allotment.MODEL) {
+      return histograms
+          .mapToPair(
+              layer ->
+                  new Tuple2<>(
+                      layer._1(),
+                      CalibrationPasses.fitCodecs(
+                          codec, transforms.value().get(layer._1()), layer._2())))
+          .collectAsMap();
+    }
+    List<LayerDistortions> distortions =
+        inOrder(
+            histograms
+                .mapToPair(
+                    layer ->
+                        new Tuple2<>(
+                            layer._1(),
+                            CalibrationPasses.distortions(
+                                codec, transforms.value().get(layer._1()), layer._2())))
+                .collectAsMap());
+    List<LayerWidths> widths = CalibrationPasses.allot(codec, distortions);
     return histograms
         .mapToPair(
             layer ->
                 new Tuple2<>(
                     layer._1(),
                     CalibrationPasses.fitCodecs(
-                        spec, transforms.value().get(layer._1()), layer._2())))
+                        codec,
+                        transforms.value().get(layer._1()),
+                        layer._2(),
+                        widths.get(layer._1()))))
         .collectAsMap();
   }
 

@@ -100,8 +100,8 @@ public final class CalibrationRun {
 
   private Calibration fit(ModelIdentity model, ProteinSample sample) {
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-    return new Calibrate(context, engine, model, codec)
-        .fit(sample, Math.min(sample.size(), 4 * context.defaultParallelism()));
+    return new Calibrate(context, engine, model)
+        .fit(codec, sample, Math.min(sample.size(), 4 * context.defaultParallelism()));
   }
 
   private Calibration measure(ModelIdentity model, Calibration fitted, Dataset<Row> proteins) {

@@ -156,8 +156,11 @@ public final class ProteinRun {
         () -> {
           ProteinSample sample =
               ProteinSample.calibration(ingested.proteins(), settings.calibration().proteins());
-          return new Calibrate(context, settings.engine(), model, settings.calibration().codec())
-              .fit(sample, Math.min(sample.size(), 4 * context.defaultParallelism()));
+          return new Calibrate(context, settings.engine(), model)
+              .fit(
+                  settings.calibration().codec(),
+                  sample,
+                  Math.min(sample.size(), 4 * context.defaultParallelism()));
         },
         fitted ->
             String.format(

@@ -10,15 +10,28 @@ final class CodecOptions {
       paramLabel = "CODEC",
       defaultValue = "default",
       description =
-          "How keys and values are packed: default, paper or paper-sign. Default: default.")
+          "How keys and values are packed: default, paper, paper-sign, int8, int4, uniform,"
+              + " fp8-e4m3, hadamard, hadamard-channel or svd; turboesm fidelity --list-codecs says"
+              + " what each is. Default: ${DEFAULT-VALUE}.")
   private String codec;
 
   @Option(
       names = "--bits",
       paramLabel = "K[,V]",
       defaultValue = "3",
-      description = "Bits a value: one number, or one for keys and one for values. Default: 3.")
+      description =
+          "Mean bits a value, multiples of 1/8: one number, or one for keys and one for values."
+              + " Default: ${DEFAULT-VALUE}.")
   private String bits;
+
+  @Option(
+      names = "--allotment",
+      paramLabel = "SET",
+      description =
+          "Among which channels bits may move, the total exact: separate (the keys of a head, and"
+              + " its values), head (both together), layer or model. Default: head, or separate for"
+              + " codecs that do not measure keys and values in one unit.")
+  private String allotment;
 
   @Option(
       names = "--calibration-proteins",
@@ -28,7 +41,7 @@ final class CodecOptions {
   private int proteins;
 
   CodecSpec codec() {
-    return CodecSpec.parse(codec, bits);
+    return CodecSpec.parse(codec, bits, allotment);
   }
 
   int proteins() {

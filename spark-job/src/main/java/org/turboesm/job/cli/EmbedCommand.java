@@ -49,7 +49,7 @@ final class EmbedCommand implements Callable<Integer> {
         model.spec(),
         List.of(Mode.ENCODE),
         embedding.settings(Prefill.parse("0.5")),
-        new CalibrationSettings(null, CodecSpec.parse("default", "3"), 0),
+        new CalibrationSettings(null, CodecSpec.of("default", 3, 3), 0),
         0);
   }
 }
