@@ -39,6 +39,11 @@ public record Prefill(double fraction, int count) implements Serializable {
             + "\" is neither a fraction like 0.5 (0.0 to 1.0) nor a count of tokens like 128");
   }
 
+  /** What {@link #parse} would read: a fraction with a point, or a count. */
+  public String label() {
+    return count > 0 ? String.valueOf(count) : String.valueOf(fraction);
+  }
+
   /** Tokens prefilled of a protein of {@code length} tokens: at least one, at most all. */
   public int tokens(int length) {
     int wanted = count > 0 ? count : (int) Math.ceil(fraction * length);

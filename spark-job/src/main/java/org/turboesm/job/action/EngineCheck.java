@@ -11,14 +11,16 @@ import org.turboesm.udf.EngineSpec;
  * Finds on the driver what would fail on every executor. What an engine can do is known where it
  * runs: on a cluster the driver checks words only.
  */
-final class EngineCheck {
+public final class EngineCheck {
   private EngineCheck() {}
 
   /**
+   * Checks an engine.
+   *
    * @throws TurboEsmException if there is no such engine or precision, or, in local mode, it cannot
    *     run
    */
-  static void check(EngineSpec spec, SparkContext spark) {
+  public static void check(EngineSpec spec, SparkContext spark) {
     Precision.parse(spec.precision());
     if (spec.engine().equals(EsmEngines.AUTO)) {
       return;

@@ -16,7 +16,7 @@ import org.turboesm.udf.ModeStatistics;
 import org.turboesm.udf.ModelIdentity;
 
 /** Puts a run's manifest together. */
-final class RunManifest {
+public final class RunManifest {
   private RunManifest() {}
 
   static Manifest of(
@@ -48,20 +48,10 @@ final class RunManifest {
     return new Manifest(
         Manifest.FORMAT,
         Manifest.VERSION,
-        new Manifest.Versions(
-            BuildVersion.current(),
-            spark.version(),
-            System.getProperty("java.version"),
-            spark.sparkContext().master()),
+        versions(spark),
         settings(settings),
-        new Manifest.Model(
-            model.name(),
-            model.hash(),
-            model.config().layers(),
-            model.config().hiddenSize(),
-            model.config().heads()),
-        new Manifest.Input(
-            ingested.files().stream().map(InputFile::path).toList(), ingested.inputHash()),
+        model(model),
+        input(ingested),
         calibration,
         counts,
         phases.finished(),
@@ -70,6 +60,57 @@ final class RunManifest {
         cache,
         fidelity,
         files);
+  }
+
+  /**
+   * The manifest of a fidelity sweep, which embeds nothing.
+   *
+   * @param settings by the names of the command line's options
+   */
+  public static Manifest ofSweep(
+      SparkSession spark,
+      Map<String, Object> settings,
+      ModelIdentity model,
+      Ingested ingested,
+      Phases phases,
+      List<OutputFile> files) {
+    return new Manifest(
+        Manifest.FORMAT,
+        Manifest.VERSION,
+        versions(spark),
+        settings,
+        model(model),
+        input(ingested),
+        null,
+        null,
+        phases.finished(),
+        null,
+        null,
+        null,
+        null,
+        files);
+  }
+
+  private static Manifest.Versions versions(SparkSession spark) {
+    return new Manifest.Versions(
+        BuildVersion.current(),
+        spark.version(),
+        System.getProperty("java.version"),
+        spark.sparkContext().master());
+  }
+
+  private static Manifest.Model model(ModelIdentity model) {
+    return new Manifest.Model(
+        model.name(),
+        model.hash(),
+        model.config().layers(),
+        model.config().hiddenSize(),
+        model.config().heads());
+  }
+
+  private static Manifest.Input input(Ingested ingested) {
+    return new Manifest.Input(
+        ingested.files().stream().map(InputFile::path).toList(), ingested.inputHash());
   }
 
   /** By the names of the command line's options. */
@@ -91,6 +132,7 @@ final class RunManifest {
         map.put("codec", settings.calibration().codec().codec());
         map.put("key_bits", settings.calibration().codec().keyBits());
         map.put("value_bits", settings.calibration().codec().valueBits());
+        map.put("allotment", settings.calibration().codec().allotment().label());
         map.put("calibration_proteins", settings.calibration().proteins());
       } else {
         map.put("calibration", settings.calibration().file());

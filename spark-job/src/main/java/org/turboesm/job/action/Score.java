@@ -12,7 +12,7 @@ import org.turboesm.udf.EmbedSettings;
 import org.turboesm.udf.FidelityPartition;
 
 /** Measures what the packed cache costs, on proteins that calibration did not see. */
-final class Score {
+public final class Score {
   /** What a measurement may keep of one batch, the attention output of every layer. */
   private static final long KEPT_BYTES = 256L << 20;
 
@@ -20,7 +20,8 @@ final class Score {
   private final Calibration calibration;
   private final EmbedCounters counters;
 
-  Score(EmbedSettings settings, Calibration calibration, EmbedCounters counters) {
+  /** Measures with these settings; counts what is done. */
+  public Score(EmbedSettings settings, Calibration calibration, EmbedCounters counters) {
     this.settings = settings;
     this.calibration = calibration;
     this.counters = counters;
@@ -29,16 +30,18 @@ final class Score {
   /**
    * Tokens of a batch: at most those of an embedding, and so many as memory holds of all layers.
    */
-  static int batchTokens(EsmConfig config, int embeddingBatchTokens) {
+  public static int batchTokens(EsmConfig config, int embeddingBatchTokens) {
     long bytesPerToken = (long) config.layers() * config.hiddenSize() * Float.BYTES;
     return (int) Math.min(embeddingBatchTokens, Math.max(1, KEPT_BYTES / bytesPerToken));
   }
 
   /**
+   * Measures proteins.
+   *
    * @param proteins of schema PROTEINS, in the partitions they are to be run in
    * @return of schema FIDELITY; computed when it is used
    */
-  Dataset<Row> measure(Dataset<Row> proteins) {
+  public Dataset<Row> measure(Dataset<Row> proteins) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(proteins.sparkSession().sparkContext());
     return proteins.mapPartitions(

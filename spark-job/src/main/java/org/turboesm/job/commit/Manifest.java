@@ -12,7 +12,8 @@ import org.turboesm.job.progress.Phase;
  * @param format {@link #FORMAT}
  * @param version {@link #VERSION}
  * @param calibration null where no mode needs one
- * @param tokensPerSecond tokens of all modes over the seconds of the embedding phase
+ * @param tokensPerSecond tokens of all modes over the seconds of the embedding phase; null, as all
+ *     that tells of embeddings, where nothing was embedded
  * @param cache what the KV caches of all proteins take, by mode
  * @param fidelity the means over the proteins that were measured, by mode
  */
@@ -27,7 +28,7 @@ public record Manifest(
     Calibrated calibration,
     Counts counts,
     List<Phase> timings,
-    double tokensPerSecond,
+    Double tokensPerSecond,
     Map<String, Throughput> throughput,
     Map<String, CacheBytes> cache,
     Map<String, FidelitySummary> fidelity,

@@ -53,6 +53,17 @@ public record ProteinSample(List<Row> proteins) {
   }
 
   /**
+   * At most n proteins to calibrate on, none of them with an excluded sha256.
+   *
+   * @param proteins of schema PROTEINS; read twice, sequences once
+   * @param excludedSha256 those of the proteins that are measured
+   */
+  public static ProteinSample calibration(
+      Dataset<Row> proteins, int n, Set<String> excludedSha256) {
+    return choose(proteins, n, CALIBRATION_SALT, excludedSha256);
+  }
+
+  /**
    * At most n proteins to measure fidelity on, none of them with an excluded sha256.
    *
    * @param proteins of schema PROTEINS; read twice, sequences once
@@ -92,6 +103,11 @@ public record ProteinSample(List<Row> proteins) {
             proteins.join(broadcast(chosen), new String[] {"id"}, "left_semi").collectAsList());
     rows.sort(Comparator.comparing(row -> order.get(row.<String>getAs("id"))));
     return new ProteinSample(rows);
+  }
+
+  /** The first n of these. */
+  public ProteinSample first(int n) {
+    return new ProteinSample(proteins.subList(0, Math.min(n, proteins.size())));
   }
 
   public int size() {
