@@ -8,8 +8,15 @@ import org.turboesm.job.cli.CommandLines;
 public final class TurboEsm {
   private TurboEsm() {}
 
-  /** Runs a command and ends the JVM where it failed. */
+  /**
+   * Runs a command and ends the JVM where it failed. Plots are drawn without a display, even where
+   * DISPLAY names one that cannot be reached; in other JVMs, and where the user has set it, {@code
+   * java.awt.headless} stays as it is.
+   */
   public static void main(String[] args) {
+    if (System.getProperty("java.awt.headless") == null) {
+      System.setProperty("java.awt.headless", "true");
+    }
     int code =
         run(
             new PrintWriter(System.out, true, StandardCharsets.UTF_8),
