@@ -40,6 +40,11 @@ final class AttentionComparison {
     }
   }
 
+  /** Sum of |W_o o + b_o|^2 over the tokens added. */
+  double squaredReference(int layer) {
+    return layers[layer].squaredReference();
+  }
+
   AttentionFidelity result() {
     return new AttentionFidelity(
         each(VectorComparison::meanCosine),

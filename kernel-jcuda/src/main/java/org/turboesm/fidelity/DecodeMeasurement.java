@@ -28,12 +28,14 @@ final class DecodeMeasurement {
   private final TurboEngine turbo;
   private final KvCodec codec;
   private final AttentionKernels kernels;
+  private final CodecOutputs outputs;
   private final TokenBatch batch;
   private final Prefill prefill;
   private final EsmConfig config;
   private final int[] sequenceOfRow;
   private final float[][] referenceAttention;
   private final List<AttentionComparison> onTrueInputs = new ArrayList<>();
+  private final List<HeadComparison> heads = new ArrayList<>();
   private final List<AttentionComparison> accumulated = new ArrayList<>();
 
   DecodeMeasurement(
@@ -41,12 +43,14 @@ final class DecodeMeasurement {
       TurboEngine turbo,
       KvCodec codec,
       AttentionKernels kernels,
+      OutputGrams grams,
       TokenBatch batch,
       Prefill prefill) {
     this.engine = engine;
     this.turbo = turbo;
     this.codec = codec;
     this.kernels = kernels;
+    this.outputs = new CodecOutputs(kernels, codec);
     this.batch = batch;
     this.prefill = prefill;
     this.config = engine.config();
@@ -54,6 +58,7 @@ final class DecodeMeasurement {
     for (int s = 0; s < batch.sequences(); s++) {
       Arrays.fill(sequenceOfRow, batch.cuSeqlens()[s], batch.cuSeqlens()[s + 1], s);
       onTrueInputs.add(new AttentionComparison(config));
+      heads.add(new HeadComparison(config, grams));
       accumulated.add(new AttentionComparison(config));
     }
     this.referenceAttention = new float[config.layers()][batch.size() * config.hiddenSize()];
@@ -77,6 +82,7 @@ final class DecodeMeasurement {
                         prefill.tokens(batch.length(s)))
                     .fidelity(
                         onTrueInputs.get(s).result(),
+                        heads.get(s).nmse(onTrueInputs.get(s)),
                         accumulated.get(s).result(),
                         pseudoPerplexities.get(s),
                         referencePseudoPerplexities.get(s),
@@ -93,15 +99,6 @@ final class DecodeMeasurement {
   private boolean isPrefix(int[] rows) {
     int sequence = sequenceOfRow[rows[0]];
     return rows[0] - batch.cuSeqlens()[sequence] < prefill.tokens(batch.length(sequence));
-  }
-
-  /** Maps one pass's attention outputs back from the codec's coordinates. */
-  private float[] back(int layer, float[] output, int rows) {
-    float[] back = new float[rows * config.hiddenSize()];
-    for (int h = 0; h < config.heads(); h++) {
-      kernels.mapHead(codec.head(layer, h).output(), output, rows, config.heads(), h, back);
-    }
-    return back;
   }
 
   /** Observes the full-precision run, with packed caches beside its own. */
@@ -132,8 +129,8 @@ final class DecodeMeasurement {
     }
 
     private void compare(int layer, int[] rows, float[] output, float[] packedOutput) {
-      float[] reference = back(layer, output, rows.length);
-      float[] actual = back(layer, packedOutput, rows.length);
+      float[] reference = outputs.toModel(layer, output, rows.length);
+      float[] actual = outputs.toModel(layer, packedOutput, rows.length);
       int size = config.hiddenSize();
       AttentionComparison.add(
           engine,
@@ -143,6 +140,7 @@ final class DecodeMeasurement {
           rows.length,
           i -> onTrueInputs.get(sequenceOfRow[rows[i]]));
       for (int i = 0; i < rows.length; i++) {
+        heads.get(sequenceOfRow[rows[i]]).add(layer, reference, actual, i);
         System.arraycopy(reference, i * size, referenceAttention[layer], rows[i] * size, size);
       }
     }
@@ -171,7 +169,7 @@ final class DecodeMeasurement {
           engine,
           layer,
           reference,
-          back(layer, output, rows.length),
+          outputs.toModel(layer, output, rows.length),
           rows.length,
           i -> accumulated.get(sequenceOfRow[rows[i]]));
     }

@@ -2,12 +2,14 @@ package org.turboesm.fidelity;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.attention.vector.VectorAttentionKernels;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.Prefill;
 import org.turboesm.engine.TurboEngine;
+import org.turboesm.esm2.LinearWeights;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.KvCodec;
 
@@ -21,21 +23,31 @@ public final class FidelityProbe {
   private final TurboEngine turbo;
   private final KvCodec codec;
   private final AttentionKernels kernels;
+  private final OutputGrams grams;
 
   /**
    * @param turbo of {@code engine} and {@code codec}
+   * @param attentionOutput W_o and b_o of a layer, wherever the engine holds its own; called once a
+   *     layer
    */
-  public FidelityProbe(EsmEngine engine, TurboEngine turbo, KvCodec codec) {
+  public FidelityProbe(
+      EsmEngine engine,
+      TurboEngine turbo,
+      KvCodec codec,
+      IntFunction<LinearWeights> attentionOutput) {
     this.engine = engine;
     this.turbo = turbo;
     this.codec = codec;
     this.kernels = new VectorAttentionKernels();
+    this.grams = new OutputGrams(engine.config(), attentionOutput);
   }
 
   /** The mode {@code turbo} against {@code encode}; proteins are run one by one. */
   public List<ProteinFidelity> turbo(TokenBatch batch) {
     return proteins(batch).stream()
-        .map(protein -> new TurboMeasurement(engine, turbo, codec, kernels, protein).measure())
+        .map(
+            protein ->
+                new TurboMeasurement(engine, turbo, codec, kernels, grams, protein).measure())
         .toList();
   }
 
@@ -44,7 +56,7 @@ public final class FidelityProbe {
    * decoded in lockstep. Where the prefill leaves a protein nothing to decode its figures are NaN.
    */
   public List<ProteinFidelity> decode(TokenBatch batch, Prefill prefill) {
-    return new DecodeMeasurement(engine, turbo, codec, kernels, batch, prefill).measure();
+    return new DecodeMeasurement(engine, turbo, codec, kernels, grams, batch, prefill).measure();
   }
 
   private static List<int[]> proteins(TokenBatch batch) {

@@ -34,6 +34,17 @@ final class StateComparison {
     return comparison;
   }
 
+  /** By position, which is 1 at the first token compared. */
+  PositionFidelity positions() {
+    int size = engine.config().hiddenSize();
+    PositionComparison comparison = new PositionComparison();
+    for (int r = firstRow; r < rows; r++) {
+      double cosine = VectorComparison.cosine(reference, actual, r * size, size);
+      comparison.add(r - firstRow + 1, cosine);
+    }
+    return comparison.result();
+  }
+
   VectorComparison embedding() {
     int size = engine.config().hiddenSize();
     VectorComparison comparison = new VectorComparison(size);
@@ -59,9 +70,10 @@ final class StateComparison {
     return agreement;
   }
 
-  /** The whole-model figures, with those of attention and pseudo-perplexity given. */
+  /** The whole-model figures, with those of attention, heads and pseudo-perplexity given. */
   ProteinFidelity fidelity(
       AttentionFidelity attention,
+      double[][] headNmse,
       AttentionFidelity accumulated,
       PseudoPerplexity pseudoPerplexity,
       PseudoPerplexity referencePseudoPerplexity,
@@ -73,11 +85,13 @@ final class StateComparison {
     long values = 2L * config.layers() * config.hiddenSize() * rows;
     return new ProteinFidelity(
         attention,
+        headNmse,
         accumulated,
         hidden.meanCosine(),
         hidden.firstPercentileCosine(),
         hidden.minimumCosine(),
         hidden.nmse(),
+        positions(),
         embedding.meanCosine(),
         embedding.nmse(),
         logits == null ? null : Double.valueOf(logits.meanDivergence()),

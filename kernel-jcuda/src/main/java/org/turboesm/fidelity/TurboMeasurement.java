@@ -19,16 +19,25 @@ final class TurboMeasurement {
   private final TurboEngine turbo;
   private final KvCodec codec;
   private final AttentionKernels kernels;
+  private final CodecOutputs outputs;
+  private final OutputGrams grams;
   private final int[] tokens;
   private final TokenBatch protein;
   private final float[][] referenceAttention;
 
   TurboMeasurement(
-      EsmEngine engine, TurboEngine turbo, KvCodec codec, AttentionKernels kernels, int[] tokens) {
+      EsmEngine engine,
+      TurboEngine turbo,
+      KvCodec codec,
+      AttentionKernels kernels,
+      OutputGrams grams,
+      int[] tokens) {
     this.engine = engine;
     this.turbo = turbo;
     this.codec = codec;
     this.kernels = kernels;
+    this.outputs = new CodecOutputs(kernels, codec);
+    this.grams = grams;
     this.tokens = tokens;
     this.protein = TokenBatch.of(List.of(tokens));
     this.referenceAttention = new float[engine.config().layers()][];
@@ -37,7 +46,8 @@ final class TurboMeasurement {
   ProteinFidelity measure() {
     AttentionComparison onTrueInputs = new AttentionComparison(engine.config());
     AttentionComparison accumulated = new AttentionComparison(engine.config());
-    float[] reference = engine.encode(protein, compareOnTrueInputs(onTrueInputs));
+    HeadComparison heads = new HeadComparison(engine.config(), grams);
+    float[] reference = engine.encode(protein, compareOnTrueInputs(onTrueInputs, heads));
     float[] actual = turbo.turbo(protein, compareWholeRuns(accumulated));
     PseudoPerplexity pseudoPerplexity = null;
     PseudoPerplexity referencePseudoPerplexity = null;
@@ -49,13 +59,15 @@ final class TurboMeasurement {
     return new StateComparison(engine, reference, actual, 0)
         .fidelity(
             onTrueInputs.result(),
+            heads.nmse(onTrueInputs),
             accumulated.result(),
             pseudoPerplexity,
             referencePseudoPerplexity,
             packedBytes());
   }
 
-  private ForwardObserver compareOnTrueInputs(AttentionComparison comparison) {
+  private ForwardObserver compareOnTrueInputs(
+      AttentionComparison comparison, HeadComparison heads) {
     PackedSelfAttention packed =
         new PackedSelfAttention(kernels, codec, protein.cuSeqlens(), false);
     return new ForwardObserver() {
@@ -66,24 +78,26 @@ final class TurboMeasurement {
         packed.attend(layer, queries, keys, values, packedOutput);
         AttentionComparison.add(
             engine, layer, output, packedOutput, tokens.length, row -> comparison);
+        for (int t = 0; t < tokens.length; t++) {
+          heads.add(layer, output, packedOutput, t);
+        }
         referenceAttention[layer] = output.clone();
       }
     };
   }
 
   private ForwardObserver compareWholeRuns(AttentionComparison comparison) {
-    EsmConfig config = engine.config();
     return new ForwardObserver() {
       @Override
       public void attention(
           int layer, float[] queries, float[] keys, float[] values, float[] output) {
-        float[] back = new float[output.length];
-        for (int h = 0; h < config.heads(); h++) {
-          kernels.mapHead(
-              codec.head(layer, h).output(), output, tokens.length, config.heads(), h, back);
-        }
         AttentionComparison.add(
-            engine, layer, referenceAttention[layer], back, tokens.length, row -> comparison);
+            engine,
+            layer,
+            referenceAttention[layer],
+            outputs.toModel(layer, output, tokens.length),
+            tokens.length,
+            row -> comparison);
       }
     };
   }

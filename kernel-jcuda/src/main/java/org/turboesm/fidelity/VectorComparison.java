@@ -40,6 +40,11 @@ final class VectorComparison {
     return cosines.percentile(0);
   }
 
+  /** Squared length of all reference rows together. */
+  double squaredReference() {
+    return squaredReference;
+  }
+
   /** Squared error over squared length, of all rows together. */
   double nmse() {
     return squaredError == 0 ? 0 : squaredError / squaredReference;

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.BiFunction;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -15,6 +17,9 @@ import org.turboesm.calibration.CodecSpec;
 import org.turboesm.calibration.FittedCalibration;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
+import org.turboesm.engine.KvPrecision;
+import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.engine.ObservedTokens;
 import org.turboesm.engine.Prefill;
 import org.turboesm.engine.RandomProteins;
 import org.turboesm.engine.TurboEngine;
@@ -22,7 +27,9 @@ import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.RandomEsmModel;
 import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
+import org.turboesm.kv.RandomCodec;
 
 class FidelityProbeTest {
   private static final long SEED = 23;
@@ -70,13 +77,14 @@ class FidelityProbeTest {
 
   private static List<ProteinFidelity> turbo(KvCodec codec) {
     try (TurboEngine turbo = engine.turbo(codec)) {
-      return new FidelityProbe(engine, turbo, codec).turbo(batch);
+      return new FidelityProbe(engine, turbo, codec, weights::attentionOutput).turbo(batch);
     }
   }
 
   private static List<ProteinFidelity> decode(KvCodec codec, Prefill prefill) {
     try (TurboEngine turbo = engine.turbo(codec)) {
-      return new FidelityProbe(engine, turbo, codec).decode(batch, prefill);
+      return new FidelityProbe(engine, turbo, codec, weights::attentionOutput)
+          .decode(batch, prefill);
     }
   }
 
@@ -157,14 +165,125 @@ class FidelityProbeTest {
   }
 
   @Test
+  void aWholePrefillLeavesNoHeadAndNoPosition() {
+    ProteinFidelity fidelity = decode(codec("default", 3), Prefill.parse("1.0")).get(0);
+    assertThat(fidelity.positions().tokens()).containsOnly(0);
+    assertThat(fidelity.positions().cosineMean()).containsOnly(Double.NaN);
+    for (double[] layer : fidelity.headNmse()) {
+      assertThat(layer).containsOnly(Double.NaN);
+    }
+  }
+
+  @Test
+  void positionsAreThoseOfTheTokensCompared() {
+    KvCodec codec = codec("default", 2);
+    List<ProteinFidelity> turbo = turbo(codec);
+    List<ProteinFidelity> decode = decode(codec, HALF);
+    long[][] all = {{1, 2, 4, 8, 16, 9}, {1, 2}, {1, 2, 4, 8, 16, 32, 12}};
+    // Half of 40, 3 and 75 tokens, rounded up, are prefilled: 20, 1 and 37 are decoded.
+    long[][] decoded = {{1, 2, 4, 8, 5}, {1}, {1, 2, 4, 8, 16, 6}};
+    for (int s = 0; s < batch.sequences(); s++) {
+      assertPositions(turbo.get(s), all[s]);
+      assertPositions(decode.get(s), decoded[s]);
+    }
+  }
+
+  private static void assertPositions(ProteinFidelity fidelity, long[] filled) {
+    long[] tokens = fidelity.positions().tokens();
+    assertThat(tokens).containsExactly(Arrays.copyOf(filled, PositionComparison.BINS));
+    double sum = 0;
+    for (int bin = 0; bin < filled.length; bin++) {
+      sum += tokens[bin] * fidelity.positions().cosineMean()[bin];
+    }
+    // The same cosines in other order: at most 75 sums below 75, each rounded by 75 * 2^-53.
+    assertThat(sum / Arrays.stream(filled).sum())
+        .isCloseTo(fidelity.hiddenCosineMean(), within(1e-12));
+  }
+
+  @Test
+  void onlyTheHeadThatLosesItsValuesHasErrorInTurbo() {
+    ObservedTokens tokens = new ObservedTokens(CONFIG);
+    engine.encode(batch, tokens);
+    // Attention sums at most 75 tokens in another order, with logits and exp off by some 2^-24:
+    // off by about 200 * 2^-24 = 1.2e-5 in length, 1.5e-10 squared.
+    assertOneHeadErrs(turbo(oneHeadLosesItsValues(tokens, false)), 1e-9);
+  }
+
+  @Test
+  void onlyTheHeadThatLosesItsValuesHasErrorInDecode() {
+    ObservedTokens tokens = new ObservedTokens(CONFIG);
+    try (TurboEngine turbo = engine.turbo(identity())) {
+      new LockstepDecoder(turbo, KvPrecision.FULL, rows -> tokens).decode(batch, HALF);
+    }
+    // A decode kernel may hold values as bfloat16, which rounds them by at most 2^-9 of themselves:
+    // 3.8e-6 squared. Roundings of tokens are independent, so that their mean has less.
+    assertOneHeadErrs(decode(oneHeadLosesItsValues(tokens, true), HALF), 0x1p-18);
+  }
+
+  private static void assertOneHeadErrs(List<ProteinFidelity> proteins, double rounding) {
+    for (ProteinFidelity fidelity : proteins) {
+      for (int layer = 0; layer < CONFIG.layers(); layer++) {
+        double[] heads = fidelity.headNmse()[layer];
+        int erring = erringHead(layer);
+        assertThat(heads[1 - erring]).as("seed %d", SEED).isLessThan(rounding);
+        assertThat(heads[erring]).as("seed %d", SEED).isGreaterThan(100 * rounding);
+        // Lengths of errors obey the triangle inequality, but for the rounding after W_o: sums of
+        // 32 floats, off by at most 32 * 2^-24 = 2e-6 of their terms' absolute values.
+        double other = Math.sqrt(heads[1 - erring]);
+        assertThat(Math.sqrt(fidelity.attention().nmse()[layer]))
+            .as("seed %d", SEED)
+            .isCloseTo(Math.sqrt(heads[erring]), within(other + 1e-5));
+      }
+    }
+  }
+
+  private static int erringHead(int layer) {
+    return layer % 2;
+  }
+
+  /** Tables hold every token, but for the values of one head in each layer: these in two bits. */
+  private static KvCodec oneHeadLosesItsValues(ObservedTokens tokens, boolean transformed) {
+    KvCodec exact = tokens.codec(identity(), transformed, 8);
+    KvCodec coarse = tokens.codec(identity(), transformed, 2);
+    return codecOf(
+        (layer, head) -> {
+          HeadCodec codec = exact.head(layer, head);
+          return head == erringHead(layer)
+              ? RandomCodec.withTables(
+                  codec, codec.keyCodebook(), coarse.head(layer, head).valueCodebook())
+              : codec;
+        });
+  }
+
+  private static KvCodec identity() {
+    return codecOf((layer, head) -> RandomCodec.identity(CONFIG.headDim()));
+  }
+
+  private static KvCodec codecOf(BiFunction<Integer, Integer, HeadCodec> codec) {
+    List<List<HeadCodec>> layers = new ArrayList<>();
+    for (int l = 0; l < CONFIG.layers(); l++) {
+      List<HeadCodec> heads = new ArrayList<>();
+      for (int h = 0; h < CONFIG.heads(); h++) {
+        heads.add(codec.apply(l, h));
+      }
+      layers.add(heads);
+    }
+    return new KvCodec(layers, false);
+  }
+
+  @Test
   void proteinsAreMeasuredEachForItself() {
     KvCodec codec = codec("default", 2);
     List<ProteinFidelity> together = decode(codec, HALF);
     TokenBatch second = TokenBatch.of(proteins(new SplittableRandom(SEED), 40));
     try (TurboEngine turbo = engine.turbo(codec)) {
-      ProteinFidelity alone = new FidelityProbe(engine, turbo, codec).decode(second, HALF).get(0);
+      ProteinFidelity alone =
+          new FidelityProbe(engine, turbo, codec, weights::attentionOutput)
+              .decode(second, HALF)
+              .get(0);
       assertThat(alone.hiddenNmse()).isEqualTo(together.get(0).hiddenNmse());
       assertThat(alone.attention().nmse()).isEqualTo(together.get(0).attention().nmse());
+      assertThat(alone.headNmse()).isEqualTo(together.get(0).headNmse());
     }
   }
 }

@@ -87,7 +87,7 @@ class DemoModelFidelityTest {
     double nmse = 0;
     double accumulatedNmse = 0;
     try (TurboEngine turbo = engine.turbo(codec)) {
-      FidelityProbe probe = new FidelityProbe(engine, turbo, codec);
+      FidelityProbe probe = new FidelityProbe(engine, turbo, codec, weights::attentionOutput);
       for (String protein : heldOut) {
         TokenBatch batch = TokenBatch.of(List.of(EsmTokenizer.tokenize(protein)));
         ProteinFidelity fidelity = probe.turbo(batch).get(0);

@@ -203,6 +203,28 @@ class RunOutputTest {
     assertThat(modesOfProteins).containsExactly("decode", "turbo");
   }
 
+  @Test
+  void measuresHeadsAndPositions(SparkSession spark) {
+    List<Row> rows = spark.read().parquet(output + "/fidelity").collectAsList();
+    assertThat(rows).hasSize(2 * MEASURED);
+    for (Row row : rows) {
+      List<Object> layers = row.getList(row.fieldIndex("head_nmse"));
+      assertThat(layers).hasSize(2);
+      for (Object layer : layers) {
+        List<Double> heads = CollectionConverters.asJava((scala.collection.Seq<Double>) layer);
+        assertThat(heads).hasSize(2).allSatisfy(nmse -> assertThat(nmse).isPositive());
+      }
+      List<Long> tokens = row.getList(row.fieldIndex("position_tokens"));
+      List<Double> cosines = row.getList(row.fieldIndex("position_cosine"));
+      int measured = row.<Integer>getAs("length") + 2 - row.<Integer>getAs("prefix_tokens");
+      assertThat(tokens.stream().mapToLong(Long::longValue).sum()).isEqualTo(measured);
+      assertThat(cosines).hasSameSizeAs(tokens);
+      for (int bin = 0; bin < tokens.size(); bin++) {
+        assertThat(Double.isNaN(cosines.get(bin))).isEqualTo(tokens.get(bin) == 0);
+      }
+    }
+  }
+
   private static Calibration calibration() {
     return Calibration.read(
         new org.apache.hadoop.fs.Path(output + "/calibration"), new Configuration());

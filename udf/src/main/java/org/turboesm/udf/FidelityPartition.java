@@ -58,7 +58,11 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
     try (Lease<ResidentModel> model = EngineHolder.lease(settings.engine(), settings.modelHash());
         Lease<TurboEngine> turbo = model.value().turbo(calibration.getValue())) {
       FidelityProbe probe =
-          new FidelityProbe(model.value().engine(), turbo.value(), calibration.getValue().codec());
+          new FidelityProbe(
+              model.value().engine(),
+              turbo.value(),
+              calibration.getValue().codec(),
+              model.value().weights()::attentionOutput);
       ProteinBatches batches =
           new ProteinBatches(proteins, input.fieldIndex("sequence"), settings.batchTokens());
       while (batches.hasNext()) {
@@ -94,11 +98,14 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
     values.put("mode", mode.label());
     values.put("prefix_tokens", prefixTokens);
     putAttention(values, "", fidelity.attention());
+    values.put("head_nmse", fidelity.headNmse());
     putAttention(values, "accumulated_", fidelity.accumulated());
     values.put("hidden_cosine_mean", fidelity.hiddenCosineMean());
     values.put("hidden_cosine_p1", fidelity.hiddenCosineP1());
     values.put("hidden_cosine_min", fidelity.hiddenCosineMin());
     values.put("hidden_nmse", fidelity.hiddenNmse());
+    values.put("position_tokens", fidelity.positions().tokens());
+    values.put("position_cosine", fidelity.positions().cosineMean());
     values.put("embedding_cosine", fidelity.embeddingCosine());
     values.put("embedding_nmse", fidelity.embeddingNmse());
     values.put("kl", fidelity.kl());

@@ -16,6 +16,7 @@ import org.apache.spark.sql.types.StructType;
 public final class OutputSchema {
   private static final ArrayType FLOATS = createArrayType(FloatType, false);
   private static final ArrayType DOUBLES = createArrayType(DoubleType, false);
+  private static final ArrayType LONGS = createArrayType(LongType, false);
 
   /** The partition column of embeddings, last in their schema. */
   public static final String MODE = "mode";
@@ -42,10 +43,21 @@ public final class OutputSchema {
           .add("file", StringType, false);
 
   /**
-   * A row a protein and mode that was scored. The arrays hold a value a layer, of the attention
-   * output. The figures of the logits are null where the model has no language-model head.
+   * A row a protein and mode that was scored. The figures of the logits are null where the model
+   * has no language-model head.
    *
-   * <p>{@code prefix_tokens} is how many tokens were prefilled, for mode {@code decode}; 0 else.
+   * <ul>
+   *   <li>{@code prefix_tokens} is how many tokens were prefilled, for mode {@code decode}; 0 else.
+   *   <li>The arrays of attention hold a value a layer, of the attention output.
+   *   <li>{@code head_nmse} holds an array a layer, a value a head: squared error that the head
+   *       alone leaves after W_o, on true inputs, over the squared length that {@code
+   *       attention_nmse} is over. Heads' errors can cancel or add up, so theirs need not sum to
+   *       the layer's.
+   *   <li>{@code position_tokens} and {@code position_cosine} hold a value a bin of positions, 1,
+   *       2-3, 4-7 and so on to 2^13 and above: tokens compared, and the mean cosine of their last
+   *       hidden state, NaN in a bin of no tokens. Positions count the decoded tokens from 1 on in
+   *       mode {@code decode}, and all tokens of the protein, {@code <cls>} at 1, in {@code turbo}.
+   * </ul>
    */
   public static final StructType FIDELITY =
       new StructType()
@@ -58,6 +70,7 @@ public final class OutputSchema {
           .add("attention_cosine_p1", DOUBLES, false)
           .add("attention_cosine_min", DOUBLES, false)
           .add("attention_nmse", DOUBLES, false)
+          .add("head_nmse", createArrayType(DOUBLES, false), false)
           .add("accumulated_attention_cosine_mean", DOUBLES, false)
           .add("accumulated_attention_cosine_p1", DOUBLES, false)
           .add("accumulated_attention_cosine_min", DOUBLES, false)
@@ -66,6 +79,8 @@ public final class OutputSchema {
           .add("hidden_cosine_p1", DoubleType, false)
           .add("hidden_cosine_min", DoubleType, false)
           .add("hidden_nmse", DoubleType, false)
+          .add("position_tokens", LONGS, false)
+          .add("position_cosine", DOUBLES, false)
           .add("embedding_cosine", DoubleType, false)
           .add("embedding_nmse", DoubleType, false)
           .add("kl", DoubleType, true)

@@ -20,4 +20,14 @@ class OutputSchemaTest {
     assertThat(OutputSchema.embeddings(new EmbeddingColumns(true, true, true)).fieldNames())
         .endsWith("embedding", "cls", "residues", "layer_embeddings", OutputSchema.MODE);
   }
+
+  @Test
+  void fidelityHasErrorsByHeadAndCosinesByPosition() {
+    assertThat(OutputSchema.FIDELITY.apply("head_nmse").dataType().catalogString())
+        .isEqualTo("array<array<double>>");
+    assertThat(OutputSchema.FIDELITY.apply("position_tokens").dataType().catalogString())
+        .isEqualTo("array<bigint>");
+    assertThat(OutputSchema.FIDELITY.apply("position_cosine").dataType().catalogString())
+        .isEqualTo("array<double>");
+  }
 }
