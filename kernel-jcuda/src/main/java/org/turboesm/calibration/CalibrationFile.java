@@ -315,7 +315,8 @@ final class CalibrationFile {
         map(row, "value"),
         map(row, "output"),
         codebook(row, "key"),
-        codebook(row, "value"));
+        codebook(row, "value"),
+        false);
   }
 
   private static AffineMap map(GenericRecord row, String name) {

@@ -157,8 +157,8 @@ public final class CalibrationPasses {
                       keyCounts, head.keyScales()[0], spec.keyBits(), family.residualSign()),
               family.errorAware()
                   ? CodebookFit.allotted(valueCounts, head.valueScales(), spec.valueBits())
-                  : CodebookFit.shared(
-                      valueCounts, head.valueScales()[0], spec.valueBits(), false)));
+                  : CodebookFit.shared(valueCounts, head.valueScales()[0], spec.valueBits(), false),
+              false));
     }
     return codecs;
   }

@@ -13,12 +13,17 @@ import java.io.Serializable;
  *       softmax weights sum to one.
  * </ul>
  *
+ * Where values are scaled by token, each token's transformed values are divided by a scale of its
+ * own before they are coded, and what is read back is multiplied by it.
+ *
  * @param key k to A (k - keyMean)
  * @param query q to A^-T q
  * @param value v to B (v - valueMean)
  * @param output o to B^-1 o + valueMean
  * @param keyCodebook tables of the transformed keys
- * @param valueCodebook tables of the transformed values
+ * @param valueCodebook tables of the transformed values; within [-1, 1], in units of a token's
+ *     scale, where values are scaled by token
+ * @param tokenScaledValues whether each token's values carry a scale of their own
  */
 public record HeadCodec(
     AffineMap key,
@@ -26,7 +31,8 @@ public record HeadCodec(
     AffineMap value,
     AffineMap output,
     Codebook keyCodebook,
-    Codebook valueCodebook)
+    Codebook valueCodebook,
+    boolean tokenScaledValues)
     implements Serializable {
 
   public int headDim() {
@@ -35,7 +41,7 @@ public record HeadCodec(
 
   /** The packed format of this head. */
   public PackedKvLayout layout() {
-    return new PackedKvLayout(keyCodebook.bits(), valueCodebook.bits());
+    return new PackedKvLayout(keyCodebook.bits(), valueCodebook.bits(), tokenScaledValues);
   }
 
   /** Bytes of tables and transforms in float; the value's two maps fold into the weights. */
