@@ -77,7 +77,7 @@ public interface AttentionKernels extends BlockPacker, AutoCloseable {
   }
 
   /**
-   * Reads one block back: the centroid of every code.
+   * Reads one block back: the centroid of every code, not multiplied by any token's scale.
    *
    * @param words the planes of a block's keys or values, from {@code wordsOffset} on
    * @param channels [headDim, 32], overwritten

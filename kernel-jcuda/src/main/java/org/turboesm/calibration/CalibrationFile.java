@@ -23,6 +23,7 @@ import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.hadoop.util.HadoopOutputFile;
 import org.turboesm.TurboEsmException;
 import org.turboesm.kv.AffineMap;
+import org.turboesm.kv.ChannelRange;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
@@ -105,6 +106,19 @@ final class CalibrationFile {
           .name("value_thresholds")
           .type(FLOATS)
           .noDefault()
+          .requiredBoolean("token_scaled_values")
+          .name("key_lowest")
+          .type(FLOATS)
+          .noDefault()
+          .name("key_highest")
+          .type(FLOATS)
+          .noDefault()
+          .name("value_lowest")
+          .type(FLOATS)
+          .noDefault()
+          .name("value_highest")
+          .type(FLOATS)
+          .noDefault()
           .endRecord();
 
   private CalibrationFile() {}
@@ -164,6 +178,9 @@ final class CalibrationFile {
     putMap(row, "output", fitted.output());
     putCodebook(row, "key", fitted.keyCodebook());
     putCodebook(row, "value", fitted.valueCodebook());
+    row.put("token_scaled_values", fitted.tokenScaledValues());
+    putRange(row, "key", fitted.keyRange());
+    putRange(row, "value", fitted.valueRange());
     return row;
   }
 
@@ -180,6 +197,11 @@ final class CalibrationFile {
     row.put(name + "_channel_bits", bits);
     row.put(name + "_centroids", list(Arrays.copyOf(codebook.centroids(), codebook.size())));
     row.put(name + "_thresholds", list(Arrays.copyOf(codebook.thresholds(), codebook.size())));
+  }
+
+  private static void putRange(GenericRecord row, String name, ChannelRange range) {
+    row.put(name + "_lowest", list(range.lowest()));
+    row.put(name + "_highest", list(range.highest()));
   }
 
   private static List<Float> list(float[] values) {
@@ -318,12 +340,19 @@ final class CalibrationFile {
         map(row, "value"),
         map(row, "output"),
         codebook(row, "key"),
-        codebook(row, "value"));
+        codebook(row, "value"),
+        (Boolean) row.get("token_scaled_values"),
+        range(row, "key"),
+        range(row, "value"));
   }
 
   private static AffineMap map(GenericRecord row, String name) {
     float[] bias = floats(row, name + "_bias");
     return new AffineMap(bias.length, floats(row, name + "_matrix"), bias);
+  }
+
+  private static ChannelRange range(GenericRecord row, String name) {
+    return new ChannelRange(floats(row, name + "_lowest"), floats(row, name + "_highest"));
   }
 
   private static Codebook codebook(GenericRecord row, String name) {

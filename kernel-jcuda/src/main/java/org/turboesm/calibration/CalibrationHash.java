@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import org.turboesm.kv.AffineMap;
+import org.turboesm.kv.ChannelRange;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 
@@ -37,6 +38,9 @@ final class CalibrationHash {
         hash.add(head.output());
         hash.add(head.keyCodebook());
         hash.add(head.valueCodebook());
+        hash.add(String.valueOf(head.tokenScaledValues()));
+        hash.add(head.keyRange());
+        hash.add(head.valueRange());
       }
     }
     return HexFormat.of().formatHex(hash.digest.digest());
@@ -49,6 +53,11 @@ final class CalibrationHash {
   private void add(AffineMap map) {
     add(map.columns());
     add(map.bias());
+  }
+
+  private void add(ChannelRange range) {
+    add(range.lowest());
+    add(range.highest());
   }
 
   private void add(Codebook codebook) {

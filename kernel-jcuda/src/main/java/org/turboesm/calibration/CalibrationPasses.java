@@ -9,6 +9,7 @@ import org.turboesm.engine.EsmEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.HeadCodec;
 
@@ -168,7 +169,10 @@ public final class CalibrationPasses {
               keyFit(spec, transforms, histograms, h).codebook(widths.keys()[h]),
               tokenScaled
                   ? CodebookFit.tokenScaled(valueBits.length, valueBits[0])
-                  : valueFit(spec, transforms, histograms, h).codebook(valueBits)));
+                  : valueFit(spec, transforms, histograms, h).codebook(valueBits),
+              tokenScaled,
+              histograms.keyRange(h),
+              histograms.valueRange(h)));
     }
     return codecs;
   }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.esm2.EsmWeights;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 

@@ -48,7 +48,7 @@ final class TokenImportance {
   /**
    * Measures one protein in one layer.
    *
-   * @param grams [heads][headDim][headDim], W_o,h^T W_o,h of each head's columns of W_o
+   * @param grams [heads][headDim * headDim], W_o,h^T W_o,h of each head's columns of W_o
    * @param q [tokens, heads, headDim], scaled and rotated
    * @param k [tokens, heads, headDim]
    * @param v [tokens, heads, headDim]
@@ -56,7 +56,7 @@ final class TokenImportance {
    * @param outputSquares the squared length of all projected outputs
    */
   static TokenImportance measure(
-      float[][][] grams,
+      double[][] grams,
       float[] q,
       float[] k,
       float[] v,
@@ -76,19 +76,19 @@ final class TokenImportance {
   private void measureHead(
       int h,
       int heads,
-      float[][] gram,
+      double[] gram,
       float[] q,
       float[] k,
       float[] v,
       float[] outputs,
       double outputSquares) {
-    int headDim = gram.length;
+    int headDim = q.length / (tokens * heads);
     float[][] keyChannels = channels(k, h, heads, headDim);
     float[][] valueChannels = channels(v, h, heads, headDim);
     float[][] projected = new float[headDim][tokens];
     for (int c = 0; c < headDim; c++) {
       for (int d = 0; d < headDim; d++) {
-        addScaled(gram[c][d], valueChannels[d], projected[c]);
+        addScaled((float) gram[c * headDim + d], valueChannels[d], projected[c]);
       }
     }
     float[] squares = new float[tokens];

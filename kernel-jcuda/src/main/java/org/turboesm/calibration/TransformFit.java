@@ -24,9 +24,9 @@ final class TransformFit {
   /**
    * The maps of all heads.
    *
-   * @param grams [heads][headDim][headDim], W_o,h^T W_o,h
+   * @param grams [heads][headDim * headDim], W_o,h^T W_o,h
    */
-  LayerTransforms layer(float[][][] grams) {
+  LayerTransforms layer(double[][] grams) {
     List<HeadTransform> heads = new ArrayList<>();
     for (int h = 0; h < grams.length; h++) {
       CoordinateFit keys = keys(h);
@@ -56,13 +56,14 @@ final class TransformFit {
   }
 
   /** Errors of values weigh as W_o takes them: W_o^T W_o. */
-  private CoordinateFit values(int head, float[][] gram) {
+  private CoordinateFit values(int head, double[] gram) {
     SecondMoments values = moments.values(important);
     double share = important ? values.weight(head) / moments.proteins() : 1;
-    double[][] weight = new double[gram.length][gram.length];
-    for (int i = 0; i < gram.length; i++) {
-      for (int j = 0; j < gram.length; j++) {
-        weight[i][j] = share * gram[i][j];
+    int headDim = values.mean(head).length;
+    double[][] weight = new double[headDim][headDim];
+    for (int i = 0; i < headDim; i++) {
+      for (int j = 0; j < headDim; j++) {
+        weight[i][j] = share * gram[i * headDim + j];
       }
     }
     return fit(recipe.values(), weight, values, head);

@@ -88,8 +88,21 @@ public final class PackedSelfAttention implements SelfAttention {
             offset + packed.layout().valueWordsOffset(),
             head.valueCodebook(),
             valueBlock);
+        if (head.tokenScaledValues()) {
+          scaleBack(packed, t, count, headDim, valueBlock);
+        }
         ChannelMajor.scatter(keyBlock, cuSeqlens[s] + t, count, heads, h, headDim, keys);
         ChannelMajor.scatter(valueBlock, cuSeqlens[s] + t, count, heads, h, headDim, values);
+      }
+    }
+  }
+
+  private static void scaleBack(
+      PackedKvBlocks packed, int firstToken, int tokens, int headDim, float[] channels) {
+    for (int t = 0; t < tokens; t++) {
+      float scale = packed.valueScale(firstToken + t);
+      for (int c = 0; c < headDim; c++) {
+        channels[c * BLOCK + t] *= scale;
       }
     }
   }

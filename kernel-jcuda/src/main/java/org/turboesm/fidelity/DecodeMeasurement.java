@@ -16,6 +16,7 @@ import org.turboesm.engine.Prefill;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.KvCodec;
 

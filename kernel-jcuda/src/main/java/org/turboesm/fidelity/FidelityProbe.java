@@ -2,14 +2,13 @@ package org.turboesm.fidelity;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.attention.vector.VectorAttentionKernels;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.Prefill;
 import org.turboesm.engine.TurboEngine;
-import org.turboesm.esm2.LinearWeights;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.KvCodec;
 
@@ -27,19 +26,14 @@ public final class FidelityProbe {
 
   /**
    * @param turbo of {@code engine} and {@code codec}
-   * @param attentionOutput W_o and b_o of a layer, wherever the engine holds its own; called once a
-   *     layer
+   * @param grams of the model
    */
-  public FidelityProbe(
-      EsmEngine engine,
-      TurboEngine turbo,
-      KvCodec codec,
-      IntFunction<LinearWeights> attentionOutput) {
+  public FidelityProbe(EsmEngine engine, TurboEngine turbo, KvCodec codec, OutputGrams grams) {
     this.engine = engine;
     this.turbo = turbo;
     this.codec = codec;
     this.kernels = new VectorAttentionKernels();
-    this.grams = new OutputGrams(engine.config(), attentionOutput);
+    this.grams = grams;
   }
 
   /** The mode {@code turbo} against {@code encode}; proteins are run one by one. */

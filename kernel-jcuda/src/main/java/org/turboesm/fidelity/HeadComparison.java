@@ -1,6 +1,7 @@
 package org.turboesm.fidelity;
 
 import org.turboesm.esm2.EsmConfig;
+import org.turboesm.esm2.OutputGrams;
 
 /**
  * The error that each head's attention output of one protein leaves after W_o. Errors of heads can

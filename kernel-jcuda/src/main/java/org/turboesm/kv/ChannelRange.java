@@ -17,6 +17,30 @@ public record ChannelRange(float[] lowest, float[] highest) implements Serializa
     }
   }
 
+  /** Any values. */
+  public static ChannelRange unbounded(int headDim) {
+    float[] lowest = new float[headDim];
+    float[] highest = new float[headDim];
+    Arrays.fill(lowest, Float.NEGATIVE_INFINITY);
+    Arrays.fill(highest, Float.POSITIVE_INFINITY);
+    return new ChannelRange(lowest, highest);
+  }
+
+  /**
+   * How many channels of a vector lie outside; NaN does.
+   *
+   * @param x [headDim] from {@code offset} on
+   */
+  public int outside(float[] x, int offset) {
+    int outside = 0;
+    for (int c = 0; c < lowest.length; c++) {
+      if (!(x[offset + c] >= lowest[c] && x[offset + c] <= highest[c])) {
+        outside++;
+      }
+    }
+    return outside;
+  }
+
   @Override
   public boolean equals(Object other) {
     return other instanceof ChannelRange that

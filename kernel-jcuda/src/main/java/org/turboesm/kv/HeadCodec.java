@@ -13,12 +13,19 @@ import java.io.Serializable;
  *       softmax weights sum to one.
  * </ul>
  *
+ * Where values are scaled by token, each token's transformed values are divided by a scale of its
+ * own before they are coded, and what is read back is multiplied by it.
+ *
  * @param key k to A (k - keyMean)
  * @param query q to A^-T q
  * @param value v to B (v - valueMean)
  * @param output o to B^-1 o + valueMean
  * @param keyCodebook tables of the transformed keys
- * @param valueCodebook tables of the transformed values
+ * @param valueCodebook tables of the transformed values; within [-1, 1], in units of a token's
+ *     scale, where values are scaled by token
+ * @param tokenScaledValues whether each token's values carry a scale of their own
+ * @param keyRange of the transformed keys that calibration saw
+ * @param valueRange of the transformed values that calibration saw
  */
 public record HeadCodec(
     AffineMap key,
@@ -26,8 +33,32 @@ public record HeadCodec(
     AffineMap value,
     AffineMap output,
     Codebook keyCodebook,
-    Codebook valueCodebook)
+    Codebook valueCodebook,
+    boolean tokenScaledValues,
+    ChannelRange keyRange,
+    ChannelRange valueRange)
     implements Serializable {
+
+  /** A codec whose channels may have any value. */
+  public HeadCodec(
+      AffineMap key,
+      AffineMap query,
+      AffineMap value,
+      AffineMap output,
+      Codebook keyCodebook,
+      Codebook valueCodebook,
+      boolean tokenScaledValues) {
+    this(
+        key,
+        query,
+        value,
+        output,
+        keyCodebook,
+        valueCodebook,
+        tokenScaledValues,
+        ChannelRange.unbounded(key.size()),
+        ChannelRange.unbounded(key.size()));
+  }
 
   public int headDim() {
     return key.size();
@@ -35,7 +66,7 @@ public record HeadCodec(
 
   /** The packed format of this head. */
   public PackedKvLayout layout() {
-    return new PackedKvLayout(keyCodebook.bits(), valueCodebook.bits());
+    return new PackedKvLayout(keyCodebook.bits(), valueCodebook.bits(), tokenScaledValues);
   }
 
   /** Bytes of tables and transforms in float; the value's two maps fold into the weights. */

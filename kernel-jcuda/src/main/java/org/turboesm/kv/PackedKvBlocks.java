@@ -16,6 +16,7 @@ public final class PackedKvBlocks {
   private final HeadCodec codec;
   private final PackedKvLayout layout;
   private final FullKvBlocks tail;
+  private final ValueScales valueScales;
   private int[] words;
   private int packedLength;
 
@@ -27,6 +28,8 @@ public final class PackedKvBlocks {
     this.codec = codec;
     this.layout = codec.layout();
     this.tail = withTail ? new FullKvBlocks(codec.headDim(), BLOCK) : null;
+    this.valueScales =
+        codec.tokenScaledValues() ? new ValueScales(codec.headDim(), capacity) : null;
     this.words = new int[PackedKvLayout.blocks(capacity) * layout.wordsPerBlock() + PADDING];
   }
 
@@ -56,15 +59,22 @@ public final class PackedKvBlocks {
     }
     int offset = openBlock();
     packer.pack(keys, 0, tokens, codec.keyCodebook(), words, offset);
-    packer.pack(
-        values, 0, tokens, codec.valueCodebook(), words, offset + layout.valueWordsOffset());
+    float[] coded =
+        valueScales == null ? values : valueScales.divideBlock(packedLength, values, tokens);
+    packer.pack(coded, 0, tokens, codec.valueCodebook(), words, offset + layout.valueWordsOffset());
     packedLength += tokens;
   }
 
   private void put(float[] key, int keyOffset, float[] value, int valueOffset) {
     int offset = openBlock();
     putChannels(codec.keyCodebook(), key, keyOffset, offset);
-    putChannels(codec.valueCodebook(), value, valueOffset, offset + layout.valueWordsOffset());
+    int valueWords = offset + layout.valueWordsOffset();
+    if (valueScales == null) {
+      putChannels(codec.valueCodebook(), value, valueOffset, valueWords);
+    } else {
+      float[] coded = valueScales.divide(packedLength, value, valueOffset);
+      putChannels(codec.valueCodebook(), coded, 0, valueWords);
+    }
     packedLength++;
   }
 
@@ -110,12 +120,26 @@ public final class PackedKvBlocks {
     return words;
   }
 
+  /** What the centroids of a packed token's values are multiplied by; 1 where no scales are. */
+  public float valueScale(int token) {
+    return valueScales == null ? 1 : valueScales.at(token);
+  }
+
+  /**
+   * The scales of the packed tokens' values, [blocks, 32] and 32 more, each the upper half of a
+   * float (bfloat16) and 0 where no token is; grows, so ask anew after an append. Null where the
+   * codec scales no values by token.
+   */
+  public short[] valueScales() {
+    return valueScales == null ? null : valueScales.bfloat16();
+  }
+
   /** The tokens that wait in full precision; null where the codec has no tail. */
   public FullKvBlocks tail() {
     return tail;
   }
 
-  /** Bytes of the packed blocks in use and of the tail's tokens. */
+  /** Bytes of the packed blocks in use, their scales too, and of the tail's tokens. */
   public long bytes() {
     long tailFloats = tail == null ? 0 : 2L * tail.length() * codec.headDim();
     return layout.packedBytes(packedLength) + tailFloats * Float.BYTES;

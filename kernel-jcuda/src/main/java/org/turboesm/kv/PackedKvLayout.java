@@ -12,8 +12,11 @@ import java.util.Arrays;
  * bits/token = sum(keyBits) + sum(valueBits), without padding at any width and any headDim
  * </pre>
  *
- * With headDim 64, three key bits, the sign's bit and three value bits a channel, a token takes 64
- * * (3 + 1 + 3) / 8 = 56 bytes a head.
+ * Where values are scaled by token, a token's scale takes 16 bits more, in an array beside the
+ * blocks' words.
+ *
+ * <p>With headDim 64, three key bits, the sign's bit and three value bits a channel, a token takes
+ * 64 * (3 + 1 + 3) / 8 = 56 bytes a head.
  */
 public final class PackedKvLayout {
   /** Tokens in a block: the bits of a plane word. */
@@ -24,17 +27,20 @@ public final class PackedKvLayout {
 
   private final int keyPlanes;
   private final int valuePlanes;
+  private final int scaleBits;
 
   /**
    * @param keyBits [headDim], the width of each key channel's code, 0 to 8
    * @param valueBits [headDim], the same of the values
+   * @param tokenScaledValues whether each token's values carry a scale of their own
    */
-  public PackedKvLayout(int[] keyBits, int[] valueBits) {
+  public PackedKvLayout(int[] keyBits, int[] valueBits, boolean tokenScaledValues) {
     if (keyBits.length != valueBits.length) {
       throw new IllegalArgumentException("keys and values differ in headDim");
     }
     this.keyPlanes = planes(keyBits);
     this.valuePlanes = planes(valueBits);
+    this.scaleBits = tokenScaledValues ? Short.SIZE : 0;
   }
 
   private static int planes(int[] bits) {
@@ -46,7 +52,7 @@ public final class PackedKvLayout {
     return Arrays.stream(bits).sum();
   }
 
-  /** Ints of one block, keys and values. */
+  /** Ints of one block, keys and values; scales are none of them. */
   public int wordsPerBlock() {
     return keyPlanes + valuePlanes;
   }
@@ -56,9 +62,9 @@ public final class PackedKvLayout {
     return keyPlanes;
   }
 
-  /** Bits that one token takes, keys and values of this head. */
+  /** Bits that one token takes, keys and values of this head and the values' scale. */
   public int packedBitsPerToken() {
-    return keyPlanes + valuePlanes;
+    return keyPlanes + valuePlanes + scaleBits;
   }
 
   /** Blocks that hold {@code tokens} tokens, the last one perhaps partly filled. */
@@ -66,8 +72,10 @@ public final class PackedKvLayout {
     return (tokens + BLOCK_TOKENS - 1) / BLOCK_TOKENS;
   }
 
-  /** Bytes of all blocks that {@code tokens} tokens need. */
+  /**
+   * Bytes of all blocks that {@code tokens} tokens need, and of a scale for each of their slots.
+   */
   public long packedBytes(int tokens) {
-    return (long) blocks(tokens) * wordsPerBlock() * Integer.BYTES;
+    return (long) blocks(tokens) * BLOCK_TOKENS * packedBitsPerToken() / Byte.SIZE;
   }
 }

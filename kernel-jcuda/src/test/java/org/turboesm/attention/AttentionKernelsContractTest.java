@@ -110,7 +110,46 @@ class AttentionKernelsContractTest {
           written(actual, headDim),
           written(expected, headDim),
           limit(headDim, length, maxMagnitude(query) * Math.sqrt(headDim), keyNorm, CENTROID_LIMIT)
-              + packedLimit(headDim, maxMagnitude(query)));
+              + packedLimit(headDim, maxMagnitude(query), CENTROID_LIMIT));
+    }
+  }
+
+  @ParameterizedTest(name = "headDim {0}, kvLen {1}")
+  @MethodSource("sizes")
+  void decodeOverTokenScaledValuesEqualsTheReference(int headDim, int length) {
+    for (boolean withTail : new boolean[] {false, true}) {
+      Random random = new Random(SEED);
+      float[] query = gaussians(random, headDim + 3, 2 / Math.sqrt(headDim));
+      float[] keys = gaussians(random, length * headDim, 1);
+      float[] values = gaussians(random, length * headDim, 1);
+      scaleTokens(random, values, headDim);
+      PackedKvBlocks cache = new PackedKvBlocks(tokenScaledCodec(random, headDim), 1, withTail);
+      for (int t = 0; t < length; t++) {
+        cache.append(keys, t * headDim, values, t * headDim, reference);
+      }
+      AttentionState expected = new AttentionState(headDim);
+      AttentionState actual = new AttentionState(headDim);
+      reference.decode(query, 3, cache, expected);
+      kernels.decode(query, 3, cache, actual);
+      double keyNorm = CENTROID_LIMIT * Math.sqrt(headDim);
+      // Rounded up to bfloat16, which is by less than 2^-7.
+      double maxScale = maxMagnitude(values) * (1 + 0x1p-7);
+      // A weight's product with a scale rounds once more.
+      assertClose(
+          written(actual, headDim),
+          written(expected, headDim),
+          limit(headDim, length + 1, maxMagnitude(query) * Math.sqrt(headDim), keyNorm, maxScale)
+              + packedLimit(headDim, maxMagnitude(query), maxScale));
+    }
+  }
+
+  /** Tokens of very different magnitudes, every fifth of them zero. */
+  private static void scaleTokens(Random random, float[] values, int headDim) {
+    for (int t = 0; t * headDim < values.length; t++) {
+      float scale = t % 5 == 4 ? 0 : (float) Math.exp(random.nextGaussian());
+      for (int c = 0; c < headDim; c++) {
+        values[t * headDim + c] *= scale;
+      }
     }
   }
 
@@ -118,11 +157,11 @@ class AttentionKernelsContractTest {
    * What 16-bit tables add. Keys in fixed point: up to 8 channels share a step of the sum of their
    * |q| * half range / 32760 and round by half of one each, so that a logit errs by 4 / 32760 of
    * that sum over all channels, and a ratio of two weights by exp of twice that. Values as
-   * bfloat16: 2^-9.
+   * bfloat16: 2^-9. Both are relative to the largest value.
    */
-  private static double packedLimit(int headDim, double maxQuery) {
+  private static double packedLimit(int headDim, double maxQuery, double maxValue) {
     double logitError = 4 * headDim * maxQuery * CENTROID_LIMIT / 32760;
-    return (Math.expm1(2 * logitError) + 0x1p-9) * CENTROID_LIMIT;
+    return (Math.expm1(2 * logitError) + 0x1p-9) * maxValue;
   }
 
   @ParameterizedTest(name = "headDim {0}")
@@ -191,26 +230,44 @@ class AttentionKernelsContractTest {
         identity,
         identity,
         mixedCodebook(random, headDim),
-        mixedCodebook(random, headDim));
+        mixedCodebook(random, headDim),
+        false);
+  }
+
+  /** Its value tables are in units of a token's scale, so within [-1, 1]. */
+  private static HeadCodec tokenScaledCodec(Random random, int headDim) {
+    AffineMap identity = AffineMap.identity(headDim);
+    return new HeadCodec(
+        identity,
+        identity,
+        identity,
+        identity,
+        mixedCodebook(random, headDim),
+        mixedCodebook(random, headDim, 1),
+        true);
+  }
+
+  private static Codebook mixedCodebook(Random random, int headDim) {
+    return mixedCodebook(random, headDim, CENTROID_LIMIT);
   }
 
   /** Every width from 0 to 8, channel after channel; centroids lie within a limit. */
-  private static Codebook mixedCodebook(Random random, int headDim) {
+  private static Codebook mixedCodebook(Random random, int headDim, float limit) {
     int[] bits = new int[headDim];
     float[][] centroids = new float[headDim][];
     float[][] thresholds = new float[headDim][];
     for (int c = 0; c < headDim; c++) {
       bits[c] = c % 9;
-      centroids[c] = sorted(random, 1 << bits[c]);
-      thresholds[c] = sorted(random, (1 << bits[c]) - 1);
+      centroids[c] = sorted(random, 1 << bits[c], limit);
+      thresholds[c] = sorted(random, (1 << bits[c]) - 1, limit);
     }
     return new Codebook(bits, centroids, thresholds);
   }
 
-  private static float[] sorted(Random random, int size) {
+  private static float[] sorted(Random random, int size, float limit) {
     float[] values = gaussians(random, size, 1);
     for (int i = 0; i < size; i++) {
-      values[i] = Math.max(-CENTROID_LIMIT, Math.min(CENTROID_LIMIT, values[i]));
+      values[i] = Math.max(-limit, Math.min(limit, values[i]));
     }
     Arrays.sort(values);
     return values;

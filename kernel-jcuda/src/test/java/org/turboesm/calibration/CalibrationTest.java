@@ -141,6 +141,6 @@ class CalibrationTest {
     Codebook values =
         new Codebook(
             new int[] {0, 2}, new float[][] {{0.25f}, {1, 2, 3, 4}}, new float[][] {{}, {1, 2, 3}});
-    return new HeadCodec(map, map, map, map, keys, values);
+    return new HeadCodec(map, map, map, map, keys, values, false);
   }
 }

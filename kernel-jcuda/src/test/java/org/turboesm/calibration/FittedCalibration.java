@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.function.BiFunction;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.esm2.EsmWeights;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.kv.KvCodec;
 
 /** Calibration in one process: the passes over given partitions, merged in the order given. */

@@ -126,10 +126,10 @@ class MomentAccumulatorTest {
   private static void add(MomentAccumulator moments, float[] queries) {
     float[] keys = times(2, queries);
     float[] values = times(4, queries);
-    float[][][] grams = new float[HEADS][HEAD_DIM][HEAD_DIM];
-    for (float[][] gram : grams) {
+    double[][] grams = new double[HEADS][HEAD_DIM * HEAD_DIM];
+    for (double[] gram : grams) {
       for (int c = 0; c < HEAD_DIM; c++) {
-        gram[c][c] = 1;
+        gram[c * HEAD_DIM + c] = 1;
       }
     }
     int tokens = queries.length / (HEADS * HEAD_DIM);

@@ -125,14 +125,14 @@ class TokenImportanceTest {
       return TokenImportance.measure(grams(), q, k, v, outputs(), SQUARES, tokens);
     }
 
-    float[][][] grams() {
-      float[][][] grams = new float[HEADS][HEAD_DIM][HEAD_DIM];
+    double[][] grams() {
+      double[][] grams = new double[HEADS][HEAD_DIM * HEAD_DIM];
       for (int h = 0; h < HEADS; h++) {
         for (int i = 0; i < HEAD_DIM; i++) {
           for (int j = 0; j < HEAD_DIM; j++) {
             for (int row = 0; row < HIDDEN; row++) {
               int offset = row * HEADS * HEAD_DIM + h * HEAD_DIM;
-              grams[h][i][j] += w[offset + i] * w[offset + j];
+              grams[h][i * HEAD_DIM + j] += (double) w[offset + i] * w[offset + j];
             }
           }
         }

@@ -9,10 +9,11 @@ import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.RandomCodec;
+import org.turboesm.kv.TokenScale;
 
 /**
  * The keys and values of all tokens that passed, over one or more passes, and the codec whose
- * tables hold exactly these.
+ * tables hold exactly these, or what is left of these divided by their token's scale.
  */
 public final class ObservedTokens implements ForwardObserver {
   private final EsmConfig config;
@@ -49,9 +50,14 @@ public final class ObservedTokens implements ForwardObserver {
       List<HeadCodec> heads = new ArrayList<>();
       for (int h = 0; h < config.heads(); h++) {
         HeadCodec head = transforms.head(l, h);
-        Codebook keyTables = tables(keys.get(l), h, bits, head.key()::apply);
+        Codebook keyTables = tables(keys.get(l), h, bits, head.key()::apply, false);
         Codebook valueTables =
-            tables(values.get(l), h, bits, valuesAreTransformed ? this::copy : head.value()::apply);
+            tables(
+                values.get(l),
+                h,
+                bits,
+                valuesAreTransformed ? this::copy : head.value()::apply,
+                head.tokenScaledValues());
         heads.add(RandomCodec.withTables(head, keyTables, valueTables));
       }
       layers.add(heads);
@@ -68,14 +74,16 @@ public final class ObservedTokens implements ForwardObserver {
     System.arraycopy(x, xOffset, y, yOffset, config.headDim());
   }
 
-  private Codebook tables(List<float[]> tokens, int head, int bits, Transform transform) {
+  private Codebook tables(
+      List<float[]> tokens, int head, int bits, Transform transform, boolean tokenScaled) {
     int headDim = config.headDim();
     float[][] channels = new float[headDim][tokens.size()];
     float[] transformed = new float[headDim];
     for (int t = 0; t < tokens.size(); t++) {
       transform.apply(tokens.get(t), head * headDim, transformed, 0);
+      float scale = tokenScaled ? TokenScale.of(transformed, 0, headDim) : 1;
       for (int c = 0; c < headDim; c++) {
-        channels[c][t] = transformed[c];
+        channels[c][t] = transformed[c] / scale;
       }
     }
     return RandomCodec.holding(channels, bits);

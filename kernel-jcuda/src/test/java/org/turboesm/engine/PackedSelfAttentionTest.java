@@ -11,9 +11,11 @@ import org.turboesm.attention.AttentionKernels;
 import org.turboesm.attention.reference.ReferenceAttentionKernels;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.RandomEsmModel;
+import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.RandomCodec;
+import org.turboesm.kv.TokenScale;
 
 /**
  * Attention through the packed cache, on its own. The tables hold every token's values exactly, so
@@ -34,6 +36,46 @@ class PackedSelfAttentionTest {
     float[] output = tokens.attend(tokens.codec(8), false);
 
     assertThat(tokens.largestError(output)).isLessThan(tokens.limit());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {16, 24, 32, 64, 128})
+  void equalsPlainAttentionWhenTheTablesHoldTheTokenScaledValues(int headDim) {
+    Tokens tokens = new Tokens(headDim);
+
+    float[] output = tokens.attend(tokens.tokenScaledCodec(8), false);
+
+    assertThat(tokens.largestError(output)).isLessThan(tokens.limit());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {16, 24, 32, 64, 128})
+  void tokenScaledValuesAreWhatTheirCodesAndScalesStandFor(int headDim) {
+    Tokens tokens = new Tokens(headDim);
+    KvCodec codec = tokens.tokenScaledCodec(2);
+    float[] transformedQueries = new float[tokens.queries.length];
+    float[] readKeys = new float[tokens.keys.length];
+    float[] readValues = new float[tokens.values.length];
+    float[] expected = new float[tokens.values.length];
+    for (int h = 0; h < HEADS; h++) {
+      HeadCodec head = codec.head(0, h);
+      kernels.mapHead(head.query(), tokens.queries, TOKENS, HEADS, h, transformedQueries);
+      kernels.mapHead(head.key(), tokens.keys, TOKENS, HEADS, h, readKeys);
+      for (int t = 0; t < TOKENS; t++) {
+        int token = (t * HEADS + h) * headDim;
+        float scale = TokenScale.of(tokens.values, token, headDim);
+        for (int c = 0; c < headDim; c++) {
+          Codebook keys = head.keyCodebook();
+          Codebook values = head.valueCodebook();
+          readKeys[token + c] = keys.centroid(c, keys.code(c, readKeys[token + c]));
+          int code = values.code(c, tokens.values[token + c] / scale);
+          readValues[token + c] = values.centroid(c, code) * scale;
+        }
+      }
+    }
+    kernels.prefill(HEADS, headDim, CU_SEQLENS, transformedQueries, readKeys, readValues, expected);
+
+    assertThat(tokens.attend(codec, true)).containsExactly(expected);
   }
 
   @ParameterizedTest
@@ -105,6 +147,16 @@ class PackedSelfAttentionTest {
     }
 
     KvCodec codec(int bits) {
+      return codec(transforms, bits);
+    }
+
+    KvCodec tokenScaledCodec(int bits) {
+      List<HeadCodec> heads =
+          transforms.heads().get(0).stream().map(RandomCodec::withTokenScales).toList();
+      return codec(new KvCodec(List.of(heads), false), bits);
+    }
+
+    private KvCodec codec(KvCodec transforms, int bits) {
       ObservedTokens observed = new ObservedTokens(config);
       observed.attention(0, queries, keys, values, new float[0]);
       return observed.codec(transforms, false, bits);
@@ -138,13 +190,14 @@ class PackedSelfAttentionTest {
      * below 2. A logit sums up the independent errors of d channels of q and of k, each 1 / sqrt(d)
      * of its vector, so four deviations of it are below 4 sqrt(2) u s^2 |q| |k - m|. Weights are
      * off by twice that, in relation; outputs by that times a channel of v, below 5, and by sqrt(d
-     * + 2) u s^2 times a channel of v - m, below 7, on each of the two ways.
+     * + 2) u s^2 times a channel of v - m, below 7, on each of the two ways. Values divided and
+     * multiplied by a scale round twice more, where the map and its inverse round d + 2 times each.
      */
     double limit() {
       double d = config.headDim();
       double rounding = 0x1p-24 * RandomCodec.LARGEST_STRETCH * RandomCodec.LARGEST_STRETCH;
       double logits = 4 * Math.sqrt(2) * rounding * 2 * 2 * Math.sqrt(2 * d);
-      return 2 * logits * 5 + 2 * Math.sqrt(d + 2) * rounding * 7;
+      return 2 * logits * 5 + 2 * Math.sqrt(d + 3) * rounding * 7;
     }
   }
 }

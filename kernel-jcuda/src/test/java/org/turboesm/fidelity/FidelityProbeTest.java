@@ -25,6 +25,7 @@ import org.turboesm.engine.RandomProteins;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmWeights;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.esm2.RandomEsmModel;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.HeadCodec;
@@ -77,13 +78,16 @@ class FidelityProbeTest {
 
   private static List<ProteinFidelity> turbo(KvCodec codec) {
     try (TurboEngine turbo = engine.turbo(codec)) {
-      return new FidelityProbe(engine, turbo, codec, weights::attentionOutput).turbo(batch);
+      return new FidelityProbe(
+              engine, turbo, codec, new OutputGrams(weights.config(), weights::attentionOutput))
+          .turbo(batch);
     }
   }
 
   private static List<ProteinFidelity> decode(KvCodec codec, Prefill prefill) {
     try (TurboEngine turbo = engine.turbo(codec)) {
-      return new FidelityProbe(engine, turbo, codec, weights::attentionOutput)
+      return new FidelityProbe(
+              engine, turbo, codec, new OutputGrams(weights.config(), weights::attentionOutput))
           .decode(batch, prefill);
     }
   }
@@ -278,7 +282,8 @@ class FidelityProbeTest {
     TokenBatch second = TokenBatch.of(proteins(new SplittableRandom(SEED), 40));
     try (TurboEngine turbo = engine.turbo(codec)) {
       ProteinFidelity alone =
-          new FidelityProbe(engine, turbo, codec, weights::attentionOutput)
+          new FidelityProbe(
+                  engine, turbo, codec, new OutputGrams(weights.config(), weights::attentionOutput))
               .decode(second, HALF)
               .get(0);
       assertThat(alone.hiddenNmse()).isEqualTo(together.get(0).hiddenNmse());

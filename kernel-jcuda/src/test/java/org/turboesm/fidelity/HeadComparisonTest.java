@@ -14,6 +14,7 @@ import org.turboesm.engine.EsmEngines;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.LinearWeights;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.esm2.RandomEsmModel;
 
 /** Two layers of two heads of two; all numbers are small integers, so that sums are exact. */

@@ -54,6 +54,22 @@ class KvCacheBytesTest {
   }
 
   @Test
+  void scalesOfValuesCountTwoBytesAToken() {
+    HeadCodec plain = codec(false).head(0, 0);
+    HeadCodec scaled = RandomCodec.withTokenScales(plain);
+    KvCodec codec = new KvCodec(List.of(List.of(plain, scaled), List.of(scaled, scaled)), false);
+    PackedKvCache cache = new PackedKvCache(codec, 0);
+    for (int l = 0; l < 2; l++) {
+      for (int h = 0; h < 2; h++) {
+        append(cache.blocks(l, h), 40);
+      }
+    }
+
+    assertThat(codec.packedBitsPerToken()).isEqualTo(4 * 6 * HEAD_DIM + 3 * 16);
+    assertThat(cache.bytes()).isEqualTo(64L * (4 * 6 * HEAD_DIM + 3 * 16) / 8);
+  }
+
+  @Test
   void tablesWeighTheirCentroidsAndTheMapsThatDoNotFold() {
     HeadCodec head =
         RandomCodec.head(

@@ -44,6 +44,96 @@ class PackedKvBlocksTest {
 
   @ParameterizedTest
   @MethodSource("lengths")
+  void tokenScaledValuesAreCodedInUnitsOfTheirScale(int length) {
+    for (int headDim : HEAD_DIMS) {
+      Tokens tokens = new Tokens(headDim, length).tokenScaled();
+      PackedKvBlocks oneByOne = new PackedKvBlocks(tokens.codec, 0, false);
+      PackedKvBlocks inBlocks = new PackedKvBlocks(tokens.codec, 0, false);
+      tokens.appendOneByOne(oneByOne, 0, length);
+      tokens.appendBlocks(inBlocks);
+
+      tokens.assertScaled(oneByOne);
+      tokens.assertScaled(inBlocks);
+      assertThat(oneByOne.words()).as("headDim %d", headDim).containsExactly(inBlocks.words());
+    }
+  }
+
+  @Test
+  void scalesComeWithThePackedBlockNotWithTheTail() {
+    Tokens tokens = new Tokens(24, 320).tokenScaled();
+    PackedKvBlocks withTail = new PackedKvBlocks(tokens.codec, 1, true);
+
+    for (int t = 0; t < 320; t++) {
+      tokens.appendOneByOne(withTail, t, t + 1);
+
+      tokens.assertScaled(withTail);
+      if (t % 32 != 31) {
+        assertThat(withTail.tail().values()[t % 32]).isEqualTo(tokens.values[t * 24]);
+      }
+    }
+  }
+
+  @Test
+  void aTokenOfZerosReadsBackAsZeros() {
+    Tokens tokens = new Tokens(16, 40).tokenScaled();
+    Arrays.fill(tokens.values, 7 * 16, 8 * 16, 0);
+    Arrays.fill(tokens.values, 35 * 16, 36 * 16, -0f);
+    PackedKvBlocks oneByOne = new PackedKvBlocks(tokens.codec, 0, false);
+    PackedKvBlocks inBlocks = new PackedKvBlocks(tokens.codec, 0, false);
+    tokens.appendOneByOne(oneByOne, 0, 40);
+    tokens.appendBlocks(inBlocks);
+
+    tokens.assertScaled(oneByOne);
+    tokens.assertScaled(inBlocks);
+    assertThat(oneByOne.valueScale(7)).isZero();
+    assertThat(oneByOne.valueScale(35)).isZero();
+    assertThat(oneByOne.valueScale(36)).isPositive();
+  }
+
+  @Test
+  void aBlockMayHoldAnythingBeyondItsTokens() {
+    Tokens tokens = new Tokens(16, 5).tokenScaled();
+    PackedKvBlocks blocks = new PackedKvBlocks(tokens.codec, 0, false);
+    float[] keys = new float[16 * 32];
+    float[] values = new float[16 * 32];
+    ChannelMajor.gather(tokens.keys, 0, 5, 1, 0, 16, keys);
+    ChannelMajor.gather(tokens.values, 0, 5, 1, 0, 16, values);
+    for (int c = 0; c < 16; c++) {
+      Arrays.fill(values, c * 32 + 5, c * 32 + 32, Float.NaN);
+    }
+    float[] unchanged = values.clone();
+
+    blocks.appendBlock(keys, values, 5, PACKER);
+
+    tokens.assertScaled(blocks);
+    assertThat(values).containsExactly(unchanged);
+  }
+
+  @Test
+  void aNanMakesItsTokensScaleOne() {
+    Tokens tokens = new Tokens(16, 40).tokenScaled();
+    tokens.values[16 * 3 + 5] = Float.NaN;
+    PackedKvBlocks oneByOne = new PackedKvBlocks(tokens.codec, 0, false);
+    PackedKvBlocks inBlocks = new PackedKvBlocks(tokens.codec, 0, false);
+
+    tokens.appendOneByOne(oneByOne, 0, 40);
+    tokens.appendBlocks(inBlocks);
+
+    assertThat(oneByOne.valueScale(3)).isNaN();
+    assertThat(inBlocks.valueScale(3)).isNaN();
+    assertThat(inBlocks.valueScale(4)).isEqualTo(TokenScale.of(tokens.values, 4 * 16, 16));
+  }
+
+  @Test
+  void codecWithoutScalesHasNone() {
+    PackedKvBlocks blocks = new PackedKvBlocks(new Tokens(16, 1).codec, 1, false);
+
+    assertThat(blocks.valueScales()).isNull();
+    assertThat(blocks.valueScale(0)).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @MethodSource("lengths")
   void withoutTailAppendingOneByOneEqualsAppendingBlocks(int length) {
     for (int headDim : HEAD_DIMS) {
       Tokens tokens = new Tokens(headDim, length);
@@ -121,6 +211,25 @@ class PackedKvBlocksTest {
   }
 
   @Test
+  void bytesCountAScaleForEverySlotOfABlockAndNoneForTheTail() {
+    Tokens tokens = new Tokens(24, 70).tokenScaled();
+    PackedKvBlocks withTail = new PackedKvBlocks(tokens.codec, 0, true);
+    PackedKvBlocks without = new PackedKvBlocks(tokens.codec, 0, false);
+    long blockBytes = 4L * withTail.layout().wordsPerBlock() + 32 * 2;
+
+    for (int t = 0; t < 70; t++) {
+      tokens.appendOneByOne(withTail, t, t + 1);
+      tokens.appendOneByOne(without, t, t + 1);
+
+      long tailBytes = 2L * ((t + 1) % 32) * 24 * 4;
+      assertThat(withTail.bytes())
+          .as("%d tokens", t + 1)
+          .isEqualTo((t + 1) / 32 * blockBytes + tailBytes);
+      assertThat(without.bytes()).as("%d tokens", t + 1).isEqualTo((t / 32 + 1) * blockBytes);
+    }
+  }
+
+  @Test
   void withoutTailBytesCountAPartlyFilledBlockInFull() {
     Tokens tokens = new Tokens(24, 33);
     PackedKvBlocks blocks = new PackedKvBlocks(tokens.codec, 1000, false);
@@ -174,6 +283,44 @@ class PackedKvBlocksTest {
     private final float[] keys;
     private final float[] values;
 
+    private Tokens(Tokens tokens, HeadCodec codec, float[] values) {
+      this.headDim = tokens.headDim;
+      this.length = tokens.length;
+      this.codec = codec;
+      this.keys = tokens.keys;
+      this.values = values;
+    }
+
+    /** The same tokens with values of very different magnitudes, and a scale for each. */
+    Tokens tokenScaled() {
+      float[] scaled = values.clone();
+      for (int i = 0; i < scaled.length; i++) {
+        scaled[i] = Math.scalb(scaled[i], i / headDim % 41 - 20);
+      }
+      return new Tokens(this, RandomCodec.withTokenScales(codec), scaled);
+    }
+
+    /** The packed tokens' scales, and the codes of their values divided by them. */
+    void assertScaled(PackedKvBlocks blocks) {
+      float[] divided = values.clone();
+      for (int t = 0; t < blocks.packedLength(); t++) {
+        float scale = TokenScale.of(values, t * headDim, headDim);
+        assertThat(blocks.valueScale(t)).as("headDim %d, token %d", headDim, t).isEqualTo(scale);
+        assertThat(Float.intBitsToFloat(blocks.valueScales()[t] << 16)).isEqualTo(scale);
+        for (int c = 0; c < headDim; c++) {
+          divided[t * headDim + c] /= scale == 0 ? 1 : scale;
+          assertThat(Math.abs(divided[t * headDim + c])).isLessThanOrEqualTo(1);
+        }
+      }
+      assertThat(blocks.valueScales().length)
+          .isGreaterThanOrEqualTo((PackedKvLayout.blocks(blocks.packedLength()) + 1) * 32);
+      int offset = blocks.layout().valueWordsOffset();
+      for (int c = 0; c < headDim; c++) {
+        assertChannel(blocks, codec.valueCodebook(), c, offset, divided);
+        offset += codec.valueCodebook().bits(c);
+      }
+    }
+
     Tokens(int headDim, int length) {
       SplittableRandom random = new SplittableRandom(1000L * headDim + length);
       this.headDim = headDim;
@@ -206,7 +353,7 @@ class PackedKvBlocksTest {
 
     void assertChannel(
         PackedKvBlocks blocks, Codebook codebook, int channel, int offset, float[] x) {
-      for (int t = 0; t < length; t++) {
+      for (int t = 0; t < blocks.packedLength(); t++) {
         int block = t / 32 * blocks.layout().wordsPerBlock();
         int code = BitPlanes.code(blocks.words(), block + offset, codebook.bits(channel), t % 32);
         if (code != codebook.code(channel, x[t * headDim + channel])) {

@@ -35,19 +35,39 @@ public final class RandomCodec {
         AffineMap.of(value, minusProduct(value, valueMean)),
         AffineMap.of(output, valueMean),
         empty,
-        empty);
+        empty,
+        false);
   }
 
   /** A head that changes nothing: identities, zero means, and tables of 0 bits. */
   public static HeadCodec identity(int headDim) {
     AffineMap same = AffineMap.identity(headDim);
     Codebook empty = codebook(new SplittableRandom(0), new int[headDim]);
-    return new HeadCodec(same, same, same, same, empty, empty);
+    return new HeadCodec(same, same, same, same, empty, empty, false);
   }
 
-  /** The same transforms with other tables. */
+  /** The same transforms and scaling with other tables. */
   public static HeadCodec withTables(HeadCodec head, Codebook keys, Codebook values) {
-    return new HeadCodec(head.key(), head.query(), head.value(), head.output(), keys, values);
+    return new HeadCodec(
+        head.key(),
+        head.query(),
+        head.value(),
+        head.output(),
+        keys,
+        values,
+        head.tokenScaledValues());
+  }
+
+  /** The same transforms and tables, with a scale for each token's values. */
+  public static HeadCodec withTokenScales(HeadCodec head) {
+    return new HeadCodec(
+        head.key(),
+        head.query(),
+        head.value(),
+        head.output(),
+        head.keyCodebook(),
+        head.valueCodebook(),
+        true);
   }
 
   /** Tables of Gaussian centroids, thresholds midway. */

@@ -17,6 +17,7 @@ import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ModelLocator;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.KvCodec;
 
@@ -87,7 +88,9 @@ class DemoModelFidelityTest {
     double nmse = 0;
     double accumulatedNmse = 0;
     try (TurboEngine turbo = engine.turbo(codec)) {
-      FidelityProbe probe = new FidelityProbe(engine, turbo, codec, weights::attentionOutput);
+      FidelityProbe probe =
+          new FidelityProbe(
+              engine, turbo, codec, new OutputGrams(weights.config(), weights::attentionOutput));
       for (String protein : heldOut) {
         TokenBatch batch = TokenBatch.of(List.of(EsmTokenizer.tokenize(protein)));
         ProteinFidelity fidelity = probe.turbo(batch).get(0);

@@ -62,7 +62,7 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
               model.value().engine(),
               turbo.value(),
               calibration.getValue().codec(),
-              model.value().weights()::attentionOutput);
+              model.value().outputGrams());
       ProteinBatches batches =
           new ProteinBatches(proteins, input.fieldIndex("sequence"), settings.batchTokens());
       while (batches.hasNext()) {

@@ -1,13 +1,13 @@
 package org.turboesm.udf;
 
 import org.turboesm.calibration.Calibration;
-import org.turboesm.calibration.OutputGrams;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ModelLocator;
+import org.turboesm.esm2.OutputGrams;
 
 /**
  * A model that stays open in this JVM and is shared by its tasks: the mapped weights, the engine,
@@ -47,7 +47,7 @@ public final class ResidentModel {
     return engine;
   }
 
-  /** What calibration weighs errors of attention outputs with; computed when it is first used. */
+  /** What errors of attention outputs weigh after W_o; computed when it is first used. */
   public OutputGrams outputGrams() {
     return outputGrams;
   }

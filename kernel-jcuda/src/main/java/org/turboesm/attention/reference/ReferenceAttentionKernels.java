@@ -89,19 +89,20 @@ public final class ReferenceAttentionKernels implements AttentionKernels {
       float[] query, int queryOffset, PackedKvBlocks cache, AttentionState state) {
     Codebook keyCodebook = cache.codec().keyCodebook();
     Codebook valueCodebook = cache.codec().valueCodebook();
+    Element values = reader(cache, valueCodebook, cache.layout().valueWordsOffset());
     accumulate(
         query,
         queryOffset,
         cache.codec().headDim(),
         cache.packedLength(),
         reader(cache, keyCodebook, 0),
-        reader(cache, valueCodebook, cache.layout().valueWordsOffset()),
+        (token, channel) -> values.at(token, channel) * cache.valueScale(token),
         state);
   }
 
   @FunctionalInterface
   private interface Element {
-    float at(int token, int channel);
+    double at(int token, int channel);
   }
 
   private static Element reader(PackedKvBlocks cache, Codebook codebook, int offsetInBlock) {
@@ -128,7 +129,7 @@ public final class ReferenceAttentionKernels implements AttentionKernels {
     double[] logits = new double[length];
     for (int t = 0; t < length; t++) {
       for (int c = 0; c < headDim; c++) {
-        logits[t] += (double) query[queryOffset + c] * keys.at(t, c);
+        logits[t] += query[queryOffset + c] * keys.at(t, c);
       }
     }
     double max = state.raiseMax((float) max(logits));

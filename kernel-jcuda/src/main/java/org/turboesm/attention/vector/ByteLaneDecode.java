@@ -35,9 +35,11 @@ final class ByteLaneDecode implements PackedDecodeKernel {
   private static final float NO_DIFFERENCE = 1e-30f;
 
   private final PlaneLookup lookup;
+  private final ChunkScales chunkScales;
 
   ByteLaneDecode(PlaneLookup lookup) {
     this.lookup = lookup;
+    this.chunkScales = new ChunkScales(lookup);
   }
 
   @Override
@@ -62,7 +64,9 @@ final class ByteLaneDecode implements PackedDecodeKernel {
     float max = state.raiseMax(Softmax.maxAndPad(weights, 0, padded, padded));
     float sum = Softmax.exponentials(weights, 0, padded, max);
     state.addDenominator(sum);
-    addValues(cache, padded, weights, sum, state);
+    short[] scales = cache.valueScales();
+    float scaledSum = scales == null ? sum : chunkScales.multiply(scales, weights, padded);
+    addValues(cache, padded, weights, scaledSum, state);
   }
 
   /** Sums of entries, [chunks, 2, 32], and the tables of a group or of a wide channel. */

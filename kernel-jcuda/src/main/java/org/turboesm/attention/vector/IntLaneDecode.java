@@ -50,9 +50,11 @@ final class IntLaneDecode implements PackedDecodeKernel {
       float max = state.raiseMax(Softmax.maxAndPad(weights, 0, length, padded));
       float sum = Softmax.exponentials(weights, 0, padded, max);
       state.addDenominator(sum);
+      short[] scales = cache.valueScales();
+      float scaledSum = scales == null ? sum : TokenScales.multiply(scales, weights, padded);
       addValues(
           weights,
-          sum,
+          scaledSum,
           cache.codec().valueCodebook(),
           cache.layout().valueWordsOffset(),
           state.output());

@@ -77,6 +77,25 @@ class PackedDecodeKernelTest {
     assertEqualsReference(name, query(random, headDim, 2), randomCache(random, codec, length));
   }
 
+  @ParameterizedTest(name = "{0}, headDim {1}, kvLen {2}")
+  @MethodSource("sizes")
+  void tokenScaledValuesEqualTheReference(String name, int headDim, int length) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    HeadCodec codec =
+        RandomCodec.withTokenScales(
+            codec(random, RandomCodec.bits(random, headDim), RandomCodec.bits(random, headDim)));
+    assertEqualsReference(name, query(random, headDim, 2), randomCache(random, codec, length));
+  }
+
+  @ParameterizedTest(name = "{0}, {1} bits")
+  @MethodSource("widths")
+  void tokenScaledValuesOfOneWidthEqualTheReference(String name, int bits) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int[] widths = RandomCodec.uniformBits(64, bits);
+    HeadCodec codec = RandomCodec.withTokenScales(codec(random, widths, widths));
+    assertEqualsReference(name, query(random, 64, 2), randomCache(random, codec, 1022));
+  }
+
   @ParameterizedTest(name = "{0}, {1} bits")
   @MethodSource("widths")
   void oneWidthEqualsTheReference(String name, int bits) {
@@ -120,7 +139,8 @@ class PackedDecodeKernelTest {
     }
     Codebook codebook = new Codebook(RandomCodec.uniformBits(headDim, 3), centroids, thresholds);
     AffineMap identity = AffineMap.identity(headDim);
-    HeadCodec codec = new HeadCodec(identity, identity, identity, identity, codebook, codebook);
+    HeadCodec codec =
+        new HeadCodec(identity, identity, identity, identity, codebook, codebook, false);
     assertEqualsReference(name, query(random, headDim, 2), randomCache(random, codec, 65));
   }
 
@@ -199,7 +219,9 @@ class PackedDecodeKernelTest {
    * rounds by half of one, so that a logit errs by 4 / 32760 of S, that sum over all channels; two
    * logits by twice that, d, and a ratio of weights by at most exp(d) - 1. bfloat16: 2^-9 of the
    * largest distance of a value from the middle of its channel. Float rounding, u = 2^-24: a logit
-   * of sums of headDim + 2 terms, each at most |q| |k|; kvLen weights and weighted values.
+   * of sums of headDim + 2 terms, each at most |q| |k|; kvLen weights and weighted values, and the
+   * product of a weight and a scale. Values are relative to their token's scale, at most the
+   * largest one.
    */
   private static double limit(float[] query, PackedKvBlocks cache) {
     Codebook keys = cache.codec().keyCodebook();
@@ -215,10 +237,16 @@ class PackedDecodeKernelTest {
       largestValue = Math.max(largestValue, Math.abs(values.middle(c)) + values.halfRange(c));
       largestHalfRange = Math.max(largestHalfRange, values.halfRange(c));
     }
+    double largestScale = 0;
+    for (int t = 0; t < cache.packedLength(); t++) {
+      largestScale = Math.max(largestScale, cache.valueScale(t));
+    }
     double roundoff = 0x1p-24;
     double logitError = 4 * spread / 32760 + (query.length + 2) * roundoff * magnitude;
-    double roundingOfSums = 2 * (cache.packedLength() + 4) * roundoff;
-    return (Math.expm1(2 * logitError) + roundingOfSums) * largestValue + 0x1p-9 * largestHalfRange;
+    double roundingOfSums = 2 * (cache.packedLength() + 5) * roundoff;
+    double relative =
+        (Math.expm1(2 * logitError) + roundingOfSums) * largestValue + 0x1p-9 * largestHalfRange;
+    return relative * largestScale;
   }
 
   private static HeadCodec codec(SplittableRandom random, int[] keyBits, int[] valueBits) {
@@ -229,10 +257,11 @@ class PackedDecodeKernelTest {
         identity,
         identity,
         RandomCodec.codebook(random, keyBits),
-        RandomCodec.codebook(random, valueBits));
+        RandomCodec.codebook(random, valueBits),
+        false);
   }
 
-  /** Codes at random: all of every table. */
+  /** Codes at random: all of every table; with tokens' scales, these at random too. */
   private static PackedKvBlocks randomCache(SplittableRandom random, HeadCodec codec, int length) {
     BlockPacker codes =
         (channels, offset, tokens, codebook, words, wordsOffset) -> {
@@ -243,7 +272,11 @@ class PackedDecodeKernelTest {
         };
     PackedKvBlocks cache = new PackedKvBlocks(codec, 1, false);
     for (int t = 0; t < length; t += BLOCK) {
-      cache.appendBlock(new float[0], new float[0], Math.min(BLOCK, length - t), codes);
+      float[] values = new float[codec.headDim() * BLOCK];
+      for (int i = 0; i < BLOCK; i++) {
+        values[i] = (float) Math.exp(random.nextGaussian());
+      }
+      cache.appendBlock(new float[0], values, Math.min(BLOCK, length - t), codes);
     }
     return cache;
   }

@@ -50,7 +50,7 @@ public class BlockCodecBenchmark {
             ? NormalCodec.uniformBits(HEAD_DIM, 3)
             : NormalCodec.mixedBits(HEAD_DIM);
     codebook = NormalCodec.codebook(widths);
-    int planes = new PackedKvLayout(widths, new int[HEAD_DIM]).wordsPerBlock();
+    int planes = new PackedKvLayout(widths, new int[HEAD_DIM], false).wordsPerBlock();
     channels = new NormalValues().array(HEAD_DIM * PackedKvLayout.BLOCK_TOKENS, 1);
     readBack = new float[channels.length];
     words = new int[planes];

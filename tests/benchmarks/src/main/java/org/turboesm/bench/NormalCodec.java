@@ -34,7 +34,7 @@ final class NormalCodec {
   static HeadCodec head(int[] bits) {
     AffineMap identity = AffineMap.identity(bits.length);
     Codebook codebook = codebook(bits);
-    return new HeadCodec(identity, identity, identity, identity, codebook, codebook);
+    return new HeadCodec(identity, identity, identity, identity, codebook, codebook, false);
   }
 
   /** The same head everywhere, with a full-precision tail. */

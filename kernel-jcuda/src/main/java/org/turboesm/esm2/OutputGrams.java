@@ -1,15 +1,14 @@
-package org.turboesm.fidelity;
+package org.turboesm.esm2;
 
 import java.util.function.IntFunction;
-import org.turboesm.esm2.EsmConfig;
-import org.turboesm.esm2.LinearWeights;
 
 /**
  * How long W_o makes the vectors of each head. With W_o,h the columns of W_o that head h feeds,
  * |W_o,h d|^2 is d^T G d for the Gram matrix G = W_o,h^T W_o,h, which costs headDim / hiddenSize of
- * mapping d. A layer's matrices are made when it is first asked for, and kept.
+ * mapping d. A layer's matrices are made when it is first asked for, and kept: hiddenSize headDim
+ * doubles.
  */
-final class OutputGrams {
+public final class OutputGrams {
   private final int hiddenSize;
   private final int heads;
   private final int headDim;
@@ -17,9 +16,11 @@ final class OutputGrams {
   private final double[][][] grams;
 
   /**
+   * Of a model.
+   *
    * @param attentionOutput W_o and b_o of a layer; called at most once a layer
    */
-  OutputGrams(EsmConfig config, IntFunction<LinearWeights> attentionOutput) {
+  public OutputGrams(EsmConfig config, IntFunction<LinearWeights> attentionOutput) {
     this.hiddenSize = config.hiddenSize();
     this.heads = config.heads();
     this.headDim = config.headDim();
@@ -32,7 +33,7 @@ final class OutputGrams {
    *
    * @param d [headDim]
    */
-  double squaredLength(int layer, int head, double[] d) {
+  public double squaredLength(int layer, int head, double[] d) {
     double[] gram = layer(layer)[head];
     double[] product = new double[headDim];
     for (int i = 0; i < headDim; i++) {
@@ -50,8 +51,8 @@ final class OutputGrams {
     return Math.max(0, squaredLength);
   }
 
-  /** [heads][headDim * headDim]. */
-  private synchronized double[][] layer(int layer) {
+  /** The matrices of one layer, [heads][headDim * headDim]; not to be changed. */
+  public synchronized double[][] layer(int layer) {
     if (grams[layer] == null) {
       grams[layer] = grams(attentionOutput.apply(layer).weight());
     }
