@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       RunCommand.class,
       EmbedCommand.class,
       CalibrateCommand.class,
+      FidelityCommand.class,
       DoctorCommand.class,
       CommandLine.HelpCommand.class
     })

@@ -73,6 +73,15 @@ public final class LogLogPlot {
   }
 
   /**
+   * What calibration on more proteins wins.
+   *
+   * @param series by codec: calibration proteins, NMSE of the attention output
+   */
+  public static LogLogPlot errorByCalibration(PlotTitle title, List<PlotSeries> series) {
+    return new LogLogPlot(title, "calibration proteins", "NMSE of the attention output", series);
+  }
+
+  /**
    * The plot as a PNG of 1000 x 650.
    *
    * @throws TurboEsmException if this Java cannot draw text
