@@ -22,7 +22,10 @@ import org.turboesm.TurboEsmException;
  */
 public final class SafetensorsFile implements AutoCloseable {
   private static final int LENGTH_BYTES = 8;
-  private static final int PIECE_BYTES = 4 << 20;
+
+  /** Small enough that a piece is still in the core's cache when it is converted and checked. */
+  private static final int PIECE_BYTES = 256 << 10;
+
   private static final long MAX_HEADER_BYTES = 100_000_000;
 
   /**
@@ -80,7 +83,7 @@ public final class SafetensorsFile implements AutoCloseable {
   /**
    * Reads a floating-point tensor, widened to float.
    *
-   * @throws TurboEsmException if it is not there, or not F32, F16 or BF16
+   * @throws TurboEsmException if it is not there, not F32, F16 or BF16, or holds NaN or infinity
    */
   public float[] floats(String name) {
     Tensor tensor = require(name);
@@ -95,17 +98,55 @@ public final class SafetensorsFile implements AutoCloseable {
     int pieceElements = Math.min(values.length, PIECE_BYTES / type.bytes());
     ByteBuffer piece =
         ByteBuffer.allocate(pieceElements * type.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    boolean finite = true;
     try {
       for (int first = 0; first < values.length; first += pieceElements) {
         int count = Math.min(pieceElements, values.length - first);
         piece.clear().limit(count * type.bytes());
         fill(channel, tensor.begin() + (long) first * type.bytes(), piece);
         type.read(piece, values, first, count);
+        finite &= allFinite(values, first, count);
       }
     } catch (IOException e) {
       throw new TurboEsmException(
           path + ": tensor " + tensor.name() + " cannot be read: " + e.getMessage(), e);
     }
+    if (!finite) {
+      throw notFinite(tensor, values);
+    }
+  }
+
+  /** One maximum, without a branch a value; NaN is greater than all else to {@code Math.max}. */
+  private static boolean allFinite(float[] values, int first, int count) {
+    float largest = 0;
+    for (int i = first; i < first + count; i++) {
+      largest = Math.max(largest, Math.abs(values[i]));
+    }
+    return largest <= Float.MAX_VALUE;
+  }
+
+  private TurboEsmException notFinite(Tensor tensor, float[] values) {
+    int found = 0;
+    int first = 0;
+    for (int i = values.length - 1; i >= 0; i--) {
+      if (!Float.isFinite(values[i])) {
+        found++;
+        first = i;
+      }
+    }
+    return new TurboEsmException(
+        path
+            + ": tensor "
+            + tensor.name()
+            + " is damaged: "
+            + found
+            + " of its "
+            + values.length
+            + " values are NaN or infinite, the first at index "
+            + first
+            + " ("
+            + values[first]
+            + "); download the checkpoint anew, or convert it anew from its original");
   }
 
   /**

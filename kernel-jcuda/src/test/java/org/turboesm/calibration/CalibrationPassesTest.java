@@ -13,11 +13,14 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.RandomEsmModel;
+import org.turboesm.kv.AffineMap;
+import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 
@@ -42,6 +45,43 @@ class CalibrationPassesTest {
   static void close() {
     engine.close();
     weights.close();
+  }
+
+  /** Its keys and values vary with the position alone, or not at all: covariances are singular. */
+  @ParameterizedTest
+  @CsvSource({
+    "default, AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "paper, AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "paper-sign, AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "default, M",
+    "paper, M",
+    "paper-sign, M"
+  })
+  void degenerateProteinsGiveFiniteCodecs(String family, String protein) {
+    KvCodec codec =
+        FittedCalibration.codec(
+            engine, weights, new CodecSpec(family, 3, 3), List.of(List.of(protein)));
+    for (List<HeadCodec> layer : codec.heads()) {
+      for (HeadCodec head : layer) {
+        for (AffineMap map : List.of(head.query(), head.key(), head.value(), head.output())) {
+          assertFinite(map.bias());
+          assertFinite(map.columns());
+        }
+        for (Codebook codebook : List.of(head.keyCodebook(), head.valueCodebook())) {
+          assertFinite(codebook.centroids());
+          // Closed by infinity, channel by channel.
+          for (float threshold : codebook.thresholds()) {
+            assertThat(threshold).isNotNaN();
+          }
+        }
+      }
+    }
+  }
+
+  private static void assertFinite(float[] values) {
+    for (float value : values) {
+      assertThat(value).isFinite();
+    }
   }
 
   private static List<String> proteins() {

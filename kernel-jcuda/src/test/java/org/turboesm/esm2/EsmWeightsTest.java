@@ -259,6 +259,25 @@ class EsmWeightsTest {
         .hasMessageEndingWith("is I32, expected F32, F16 or BF16");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"F32", "F16", "BF16"})
+  void weightsThatAreNotFinite(String type) throws IOException {
+    MODEL.withType(type).write(folder);
+    Path file = folder.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    // The last value is the head's last bias. Its exponent's bits lie in the last two bytes.
+    bytes[bytes.length - 1] = 0x7f;
+    bytes[bytes.length - 2] = (byte) 0xff;
+    Files.write(file, bytes);
+
+    assertThatThrownBy(() -> read(EsmWeights::lmHead))
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessageStartingWith(
+            file
+                + ": tensor lm_head.bias is damaged: 1 of its 33 values are NaN or infinite, the"
+                + " first at index 32 (NaN)");
+  }
+
   @Test
   void truncatedFile() throws IOException {
     MODEL.write(folder);

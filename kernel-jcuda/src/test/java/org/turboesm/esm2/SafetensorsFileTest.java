@@ -3,10 +3,12 @@ package org.turboesm.esm2;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.function.Function;
 import org.assertj.core.api.AbstractThrowableAssert;
@@ -14,6 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.TurboEsmException;
 
@@ -71,7 +74,7 @@ class SafetensorsFileTest {
     assertThat(floats("scalar")).containsExactly(5f);
   }
 
-  /** Files are read in pieces of four mebibytes. */
+  /** Files are read in pieces of 256 KiB. */
   @ParameterizedTest
   @ValueSource(strings = {"F32", "BF16"})
   void tensorOfSeveralPiecesIsWhole(String type) {
@@ -82,6 +85,59 @@ class SafetensorsFileTest {
     new SafetensorsWriter().floats("large", type, values, values.length).write(file);
 
     assertThat(floats("large")).isEqualTo(values);
+  }
+
+  /** The same three values in each format: one, the largest finite one and the smallest. */
+  @ParameterizedTest
+  @CsvSource({"F32, 3f800000 7f7fffff 00000001", "F16, 3c00 7bff 0001", "BF16, 3f80 7f7f 0001"})
+  void theLargestAndTheSmallestValuesAreFinite(String type, String hex) {
+    new SafetensorsWriter().raw("extremes", type, littleEndian(hex), 3).write(file);
+
+    assertThat(floats("extremes")).hasSize(3).contains(1f);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "F32, 7fc00000, NaN",
+    "F32, 7f800001, NaN",
+    "F32, ffffffff, NaN",
+    "F32, 7f800000, Infinity",
+    "F32, ff800000, -Infinity",
+    "F16, 7e00, NaN",
+    "F16, 7c01, NaN",
+    "F16, 7c00, Infinity",
+    "F16, fc00, -Infinity",
+    "BF16, 7fc0, NaN",
+    "BF16, ff81, NaN",
+    "BF16, 7f80, Infinity",
+    "BF16, ff80, -Infinity"
+  })
+  void aValueThatIsNotFiniteIsRefused(String type, String hex, String shown) {
+    String zero = "0".repeat(hex.length());
+    String six = String.join(" ", zero, zero, hex, zero, hex, zero);
+    new SafetensorsWriter().raw("query.weight", type, littleEndian(six), 2, 3).write(file);
+
+    assertThatThrownBy(() -> floats("query.weight"))
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessage(
+            file
+                + ": tensor query.weight is damaged: 2 of its 6 values are NaN or infinite, the"
+                + " first at index 2 ("
+                + shown
+                + "); download the checkpoint anew, or convert it anew from its original");
+  }
+
+  /** At the ends of a piece, at the start of the next, and in the last, which it has to itself. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, (1 << 16) - 1, 1 << 16, (5 << 20) / 2})
+  void oneValueThatIsNotFiniteIsFoundInAnyPiece(int index) {
+    float[] values = new float[(5 << 20) / 2 + 1];
+    values[index] = Float.NaN;
+    new SafetensorsWriter().floats("large", "F32", values, values.length).write(file);
+
+    assertThatThrownBy(() -> floats("large"))
+        .hasMessageContaining("1 of its 2621441 values are")
+        .hasMessageContaining("the first at index " + index + " (NaN)");
   }
 
   @Test
@@ -261,6 +317,18 @@ class SafetensorsFileTest {
     assertThatThrownBy(() -> read(f -> f.ints("a")))
         .isInstanceOf(TurboEsmException.class)
         .hasMessage(file + ": tensor a is F32, expected I32");
+  }
+
+  /** Numbers of hex digits, the highest first, as bytes with the lowest first. */
+  private static byte[] littleEndian(String hex) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (String number : hex.split(" ")) {
+      byte[] bigEndian = HexFormat.of().parseHex(number);
+      for (int i = bigEndian.length - 1; i >= 0; i--) {
+        bytes.write(bigEndian[i]);
+      }
+    }
+    return bytes.toByteArray();
   }
 
   private float[] floats(String name) {
