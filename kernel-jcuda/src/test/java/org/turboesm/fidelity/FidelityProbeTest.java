@@ -13,6 +13,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.calibration.CodecSpec;
 import org.turboesm.calibration.FittedCalibration;
 import org.turboesm.engine.EsmEngine;
@@ -116,9 +118,11 @@ class FidelityProbeTest {
     }
   }
 
-  @Test
-  void inTheFirstLayerNothingHasAccumulatedYet() {
-    KvCodec codec = codec("paper", 2);
+  /** The default codec has a transform of its own for each head. */
+  @ParameterizedTest
+  @ValueSource(strings = {"paper", "default"})
+  void inTheFirstLayerNothingHasAccumulatedYet(String name) {
+    KvCodec codec = codec(name, 2);
     List<ProteinFidelity> all = new ArrayList<>(turbo(codec));
     all.addAll(decode(codec, HALF));
     for (ProteinFidelity fidelity : all) {
