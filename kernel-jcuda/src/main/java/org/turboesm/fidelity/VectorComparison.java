@@ -4,6 +4,7 @@ package org.turboesm.fidelity;
 final class VectorComparison {
   private final int size;
   private final DoubleSamples cosines = new DoubleSamples();
+  private long rowsOfErrors;
   private double squaredError;
   private double squaredReference;
 
@@ -18,6 +19,7 @@ final class VectorComparison {
 
   /** Adds the squared error and the squared length of one row. */
   void addError(float[] reference, float[] actual, int offset) {
+    rowsOfErrors++;
     for (int c = 0; c < size; c++) {
       double expected = reference[offset + c];
       double error = actual[offset + c] - expected;
@@ -45,8 +47,11 @@ final class VectorComparison {
     return squaredReference;
   }
 
-  /** Squared error over squared length, of all rows together. */
+  /** Squared error over squared length, of all rows together; NaN where there are none. */
   double nmse() {
+    if (rowsOfErrors == 0) {
+      return Double.NaN;
+    }
     return squaredError == 0 ? 0 : squaredError / squaredReference;
   }
 

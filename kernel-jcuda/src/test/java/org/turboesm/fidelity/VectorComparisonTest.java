@@ -59,4 +59,9 @@ class VectorComparisonTest {
     }
     return comparison;
   }
+
+  @Test
+  void withoutRowsThereIsNoError() {
+    assertThat(new VectorComparison(2).nmse()).isNaN();
+  }
 }
