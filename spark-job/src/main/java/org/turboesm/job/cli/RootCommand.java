@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
       EmbedCommand.class,
       CalibrateCommand.class,
       FidelityCommand.class,
+      PaperCommand.class,
       DoctorCommand.class,
       CommandLine.HelpCommand.class
     })

@@ -1,0 +1,152 @@
+package org.turboesm.job.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.turboesm.TurboEsmException;
+import org.turboesm.engine.Prefill;
+import org.turboesm.esm2.ModelLocator;
+import org.turboesm.job.paper.PaperFigures;
+import org.turboesm.job.paper.PaperReport;
+import org.turboesm.job.paper.PaperTable;
+import org.turboesm.job.progress.Console;
+import org.turboesm.job.progress.Phases;
+import org.turboesm.udf.EngineSpec;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "paper",
+    description =
+        "The TurboESM paper's table: its figures, its codec measured here in sample and held out,"
+            + " and the default at equal and at fewer bytes.",
+    mixinStandardHelpOptions = true,
+    versionProvider = VersionLines.class,
+    sortOptions = false)
+final class PaperCommand implements Callable<Integer> {
+  private static final String PAPER_MODEL = "facebook/esm2_t33_650M_UR50D";
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--model",
+      paramLabel = "MODEL",
+      description =
+          "As that of run. Default: the paper's, "
+              + PAPER_MODEL
+              + ", where it is in the local"
+              + " Hugging Face cache; else the small one inside the jar, and the report says so.")
+  private String model;
+
+  @Option(
+      names = "--engine",
+      paramLabel = "ENGINE",
+      defaultValue = "auto",
+      description = "auto, cpu or reference. Default: ${DEFAULT-VALUE}.")
+  private String engine;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      defaultValue = "auto",
+      description = "auto, f32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
+  private String precision;
+
+  @Option(
+      names = "--calibrate-on",
+      paramLabel = "PATH",
+      description =
+          "Proteins to calibrate on for the held-out figures. Default: the 500 inside the jar.")
+  private List<String> calibrateOn = List.of();
+
+  @Option(
+      names = "--calibration-proteins",
+      paramLabel = "N",
+      defaultValue = "64",
+      description = "How many of these, at most. Default: ${DEFAULT-VALUE}.")
+  private int calibrationProteins;
+
+  @Option(
+      names = "--prefill",
+      paramLabel = "P",
+      defaultValue = "0.5",
+      description =
+          "How much of a protein is prefilled: a fraction or a count of tokens. Default:"
+              + " ${DEFAULT-VALUE}.")
+  private String prefill;
+
+  @Mixin private SparkOptions spark;
+
+  @Override
+  public Integer call() {
+    Options.read(
+        spec, () -> Options.requirePositive("--calibration-proteins", calibrationProteins));
+    Prefill prefilled = Options.read(spec, () -> Prefill.parse(prefill));
+    Phases phases = new Phases(Console.of(spec.commandLine().getErr()));
+    String name = model == null ? available() : model;
+    List<String> others = Options.split(calibrateOn);
+    try (DemoProteins demo = DemoProteins.extract(Integer.MAX_VALUE);
+        ResourceFile proteins = ResourceFile.extract(PaperFigures.PROTEINS_RESOURCE);
+        JobSession session =
+            phases.run("spark", () -> JobSession.open(spark.master()), RunExecution::describe)) {
+      PaperTable table =
+          new PaperTable(
+              session.spark(), new EngineSpec(name, engine, precision), prefilled, phases);
+      List<PaperTable.Measured> measured =
+          table.measure(
+              proteins.file().toString(),
+              others.isEmpty() ? List.of(demo.file().toString()) : others,
+              calibrationProteins);
+      spec.commandLine().getOut().println();
+      spec.commandLine()
+          .getOut()
+          .print(new PaperReport(PaperFigures.read(), measured, name).markdown());
+      spec.commandLine().getOut().flush();
+    }
+    return CommandLine.ExitCode.OK;
+  }
+
+  private static String available() {
+    try {
+      ModelLocator.locate(PAPER_MODEL);
+      return PAPER_MODEL;
+    } catch (TurboEsmException e) {
+      return ModelLocator.DEMO;
+    }
+  }
+
+  /** A resource as a file for as long as it is used. */
+  private record ResourceFile(Path folder, Path file) implements AutoCloseable {
+    static ResourceFile extract(String resource) {
+      try (InputStream stream = PaperCommand.class.getResourceAsStream(resource)) {
+        if (stream == null) {
+          throw new TurboEsmException(resource + " is missing from the jar; build it anew");
+        }
+        Path folder = Files.createTempDirectory("turboesm-paper");
+        Path file = folder.resolve("proteins.fasta");
+        Files.copy(stream, file);
+        return new ResourceFile(folder, file);
+      } catch (IOException e) {
+        throw new TurboEsmException(resource + " cannot be extracted: " + e.getMessage(), e);
+      }
+    }
+
+    @Override
+    public void close() {
+      try {
+        Files.deleteIfExists(file);
+        Files.deleteIfExists(folder);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}
