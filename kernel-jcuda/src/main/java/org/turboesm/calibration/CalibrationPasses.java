@@ -27,23 +27,30 @@ public final class CalibrationPasses {
   /**
    * Pass 1 over a partition.
    *
+   * @param codecs to be fitted: what none of them needs is not accumulated
    * @param sequences residues, cleaned
    * @return an accumulator a layer
    */
   public static List<MomentAccumulator> moments(
-      EsmEngine engine, OutputGrams grams, Iterator<String> sequences) {
+      EsmEngine engine, List<CodecSpec> codecs, OutputGrams grams, Iterator<String> sequences) {
     EsmConfig config = engine.config();
+    boolean weighted = codecs.stream().anyMatch(CalibrationPasses::isWeighted);
+    boolean plain = !codecs.stream().allMatch(CalibrationPasses::isWeighted);
     List<MomentAccumulator> layers = new ArrayList<>();
     for (int l = 0; l < config.layers(); l++) {
       layers.add(new MomentAccumulator(config.heads(), config.headDim()));
     }
     forEachAttention(
         engine,
-        grams,
+        weighted ? grams : null,
         sequences,
         (layer, queries, keys, values, importance) ->
-            layers.get(layer).addProtein(queries, keys, values, importance));
+            layers.get(layer).addProtein(queries, keys, values, importance, plain));
     return layers;
+  }
+
+  private static boolean isWeighted(CodecSpec spec) {
+    return spec.recipe().has(Trait.IMPORTANCE);
   }
 
   /** Fits one layer's transforms. */
@@ -66,14 +73,13 @@ public final class CalibrationPasses {
       List<LayerTransforms> transforms,
       Iterator<String> sequences) {
     EsmConfig config = engine.config();
-    boolean weighted = spec.recipe().has(Trait.IMPORTANCE);
     List<HistogramAccumulator> layers = new ArrayList<>();
     for (int l = 0; l < config.layers(); l++) {
       layers.add(new HistogramAccumulator(config.heads(), config.headDim()));
     }
     forEachAttention(
         engine,
-        weighted ? grams : null,
+        isWeighted(spec) ? grams : null,
         sequences,
         (layer, queries, keys, values, importance) ->
             addProtein(layers.get(layer), transforms.get(layer), keys, values, importance));

@@ -15,6 +15,10 @@ import org.turboesm.kv.KvCodec;
  * run once, the second once for each set of coordinates that is asked for.
  */
 public final class LocalCalibration {
+  /** Codecs of both kinds, those that weigh tokens and those that do not. */
+  private static final List<CodecSpec> ANY =
+      List.of(CodecSpec.of("default", 3, 3), CodecSpec.of("paper", 3, 3));
+
   private final EsmEngine engine;
   private final OutputGrams grams;
   private final List<String> sequences;
@@ -34,7 +38,7 @@ public final class LocalCalibration {
     this.engine = engine;
     this.grams = new OutputGrams(engine.config(), weights::attentionOutput);
     this.sequences = List.copyOf(sequences);
-    this.moments = CalibrationPasses.moments(engine, grams, sequences.iterator());
+    this.moments = CalibrationPasses.moments(engine, ANY, grams, sequences.iterator());
   }
 
   /** Fits a codec. */

@@ -43,21 +43,28 @@ public final class MomentAccumulator implements Serializable {
    * @param proteinQueries [tokens, heads, headDim], scaled and rotated
    * @param proteinKeys [tokens, heads, headDim], rotated
    * @param proteinValues [tokens, heads, headDim]
+   * @param importance of its tokens; moments weighed by it are left out where all count alike
+   * @param plain whether moments of all tokens alike are wanted
    */
   void addProtein(
       float[] proteinQueries,
       float[] proteinKeys,
       float[] proteinValues,
-      TokenImportance importance) {
+      TokenImportance importance,
+      boolean plain) {
     int proteinTokens = importance.tokens();
     proteins++;
     tokens += proteinTokens;
-    queries.add(proteinQueries, proteinTokens, null);
-    keys.add(proteinKeys, proteinTokens, null);
-    values.add(proteinValues, proteinTokens, null);
-    importantQueries.add(proteinQueries, proteinTokens, importance.queries());
-    importantKeys.add(proteinKeys, proteinTokens, importance.keys());
-    importantValues.add(proteinValues, proteinTokens, importance.values());
+    if (plain) {
+      queries.add(proteinQueries, proteinTokens, null);
+      keys.add(proteinKeys, proteinTokens, null);
+      values.add(proteinValues, proteinTokens, null);
+    }
+    if (importance.keys() != null) {
+      importantQueries.add(proteinQueries, proteinTokens, importance.queries());
+      importantKeys.add(proteinKeys, proteinTokens, importance.keys());
+      importantValues.add(proteinValues, proteinTokens, importance.values());
+    }
   }
 
   /** Adds the other's moments to these, exactly, and returns these. */

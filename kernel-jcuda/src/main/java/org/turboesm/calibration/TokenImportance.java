@@ -23,10 +23,11 @@ import java.util.Arrays;
  * first layer, where keys of equal residues are nearly equal.
  *
  * <p>Costs 2 tokens headDim multiplications and tokens exponentials for each head and query looked
- * at; of long proteins, 256 queries evenly spaced stand for all.
+ * at; of long proteins, 64 queries evenly spaced stand for all: more changed held-out errors by 3%
+ * at most.
  */
 final class TokenImportance {
-  private static final int MAX_QUERIES = 256;
+  private static final int MAX_QUERIES = 64;
 
   private final int tokens;
   private final float[][] queries;

@@ -20,7 +20,7 @@ public final class FittedCalibration {
     List<MomentAccumulator> moments =
         merged(
             partitions,
-            (e, proteins) -> CalibrationPasses.moments(e, grams, proteins),
+            (e, proteins) -> CalibrationPasses.moments(e, List.of(spec), grams, proteins),
             MomentAccumulator::merge,
             engine);
     List<LayerTransforms> transforms = new ArrayList<>();

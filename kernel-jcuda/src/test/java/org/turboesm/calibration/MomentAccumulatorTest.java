@@ -141,7 +141,8 @@ class MomentAccumulatorTest {
         queries,
         keys,
         values,
-        TokenImportance.measure(grams, queries, keys, values, values, squares, tokens));
+        TokenImportance.measure(grams, queries, keys, values, values, squares, tokens),
+        true);
   }
 
   private static float[] times(float factor, float[] values) {

@@ -21,15 +21,20 @@ import scala.Tuple2;
  */
 public record CalibratePartition(EngineSpec engine, String modelHash) implements Serializable {
 
-  /** Pass 1: second moments of queries, keys and values, for each layer. */
-  public Iterator<Tuple2<Integer, MomentAccumulator>> moments(Iterator<String> sequences) {
+  /**
+   * Pass 1: second moments of queries, keys and values, for each layer.
+   *
+   * @param codecs to be fitted
+   */
+  public Iterator<Tuple2<Integer, MomentAccumulator>> moments(
+      List<CodecSpec> codecs, Iterator<String> sequences) {
     if (!sequences.hasNext()) {
       return Collections.emptyIterator();
     }
     try (Lease<ResidentModel> model = EngineHolder.lease(engine, modelHash)) {
       return byLayer(
           CalibrationPasses.moments(
-              model.value().engine(), model.value().outputGrams(), sequences));
+              model.value().engine(), codecs, model.value().outputGrams(), sequences));
     }
   }
 

@@ -73,7 +73,7 @@ public final class Calibrate {
     CalibratePartition pass = partition;
     JavaPairRDD<Integer, MomentAccumulator> moments =
         sequences
-            .mapPartitionsToPair(pass::moments)
+            .mapPartitionsToPair(part -> pass.moments(codecs, part))
             .reduceByKey(MomentAccumulator::merge, reducers)
             .persist(StorageLevel.MEMORY_AND_DISK());
     Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
