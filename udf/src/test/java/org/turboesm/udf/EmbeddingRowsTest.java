@@ -14,6 +14,7 @@ import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.fidelity.Pooling;
+import org.turboesm.fidelity.RangeCounts;
 
 class EmbeddingRowsTest {
   private static final EngineSpec DEMO = new EngineSpec("demo", "reference", "f32");
@@ -69,13 +70,13 @@ class EmbeddingRowsTest {
   void statisticsAddUp() {
     EmbedStatistics statistics = new EmbedStatistics();
     assertThat(statistics.isZero()).isTrue();
-    statistics.add(Map.of(Mode.TURBO, new ModeStatistics(1, 10, 100, 4000, 400)));
+    statistics.add(Map.of(Mode.TURBO, new ModeStatistics(1, 10, 100, 4000, 400, RangeCounts.NONE)));
     EmbedStatistics other = statistics.copy();
-    other.add(Map.of(Mode.ENCODE, new ModeStatistics(1, 5, 50, 2000, 0)));
+    other.add(Map.of(Mode.ENCODE, new ModeStatistics(1, 5, 50, 2000, 0, RangeCounts.NONE)));
     statistics.merge(other);
     assertThat(statistics.value())
-        .containsEntry(Mode.TURBO, new ModeStatistics(2, 20, 200, 8000, 800))
-        .containsEntry(Mode.ENCODE, new ModeStatistics(1, 5, 50, 2000, 0));
+        .containsEntry(Mode.TURBO, new ModeStatistics(2, 20, 200, 8000, 800, RangeCounts.NONE))
+        .containsEntry(Mode.ENCODE, new ModeStatistics(1, 5, 50, 2000, 0, RangeCounts.NONE));
     statistics.reset();
     assertThat(statistics.isZero()).isTrue();
   }

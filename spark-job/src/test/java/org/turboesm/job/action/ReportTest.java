@@ -32,6 +32,7 @@ class ReportTest {
             41203.4,
             Map.of("encode", new Manifest.Throughput(1233, 5000, 0.25)),
             cache,
+            Map.of(),
             fidelity,
             List.of());
     new Report(manifest, "/data/out", new PrintWriter(text)).print();

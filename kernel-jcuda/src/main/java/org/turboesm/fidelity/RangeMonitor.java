@@ -1,0 +1,103 @@
+package org.turboesm.fidelity;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
+
+/**
+ * Counts how often keys and values of a batch leave the range that calibration saw, as it runs over
+ * a packed cache. It looks at the first token of every eight of a protein, so that what it counts
+ * depends on no batch-mates and is of the same tokens in one pass and in decode. Not thread-safe.
+ */
+public final class RangeMonitor implements LockstepDecoder.Observer {
+  private static final int TOKENS_A_LOOK = 8;
+
+  private final KvCodec codec;
+  private final boolean[] looks;
+  private final float[] key;
+  private final long[][] lookedAt;
+  private final long[][] keysOutside;
+  private final long[][] valuesOutside;
+
+  /**
+   * @param codec of the engine that is observed
+   * @param batch whole proteins
+   */
+  public RangeMonitor(KvCodec codec, TokenBatch batch) {
+    this.codec = codec;
+    this.looks = new boolean[batch.size()];
+    for (int s = 0; s < batch.sequences(); s++) {
+      for (int t = batch.cuSeqlens()[s]; t < batch.cuSeqlens()[s + 1]; t += TOKENS_A_LOOK) {
+        looks[t] = true;
+      }
+    }
+    this.key = new float[codec.head(0, 0).headDim()];
+    this.lookedAt = counts(codec);
+    this.keysOutside = counts(codec);
+    this.valuesOutside = counts(codec);
+  }
+
+  private static long[][] counts(KvCodec codec) {
+    return codec.heads().stream().map(layer -> new long[layer.size()]).toArray(long[][]::new);
+  }
+
+  /** Sees a pass over the batch as it is. */
+  public ForwardObserver wholeBatch() {
+    return observe(IntStream.range(0, looks.length).toArray());
+  }
+
+  @Override
+  public ForwardObserver observe(int[] rows) {
+    int[] tokens = IntStream.range(0, rows.length).filter(i -> looks[rows[i]]).toArray();
+    if (tokens.length == 0) {
+      return ForwardObserver.NONE;
+    }
+    return new ForwardObserver() {
+      @Override
+      public void attention(
+          int layer, float[] queries, float[] keys, float[] values, float[] output) {
+        count(layer, tokens, keys, values);
+      }
+    };
+  }
+
+  /**
+   * @param tokens those of the pass that are looked at
+   * @param keys [tokens of the pass, heads, headDim], not transformed
+   * @param values [tokens of the pass, heads, headDim], transformed
+   */
+  private void count(int layer, int[] tokens, float[] keys, float[] values) {
+    List<HeadCodec> heads = codec.heads().get(layer);
+    for (int h = 0; h < heads.size(); h++) {
+      HeadCodec head = heads.get(h);
+      int headDim = head.headDim();
+      for (int token : tokens) {
+        int offset = (token * heads.size() + h) * headDim;
+        head.key().apply(keys, offset, key, 0);
+        keysOutside[layer][h] += head.keyRange().outside(key, 0);
+        valuesOutside[layer][h] += head.valueRange().outside(values, offset);
+      }
+      lookedAt[layer][h] += (long) tokens.length * headDim;
+    }
+  }
+
+  /** What was counted so far. */
+  public RangeCounts counts() {
+    List<List<HeadRangeCounts>> heads = new ArrayList<>();
+    for (int layer = 0; layer < lookedAt.length; layer++) {
+      HeadRangeCounts[] ofLayer = new HeadRangeCounts[lookedAt[layer].length];
+      for (int h = 0; h < ofLayer.length; h++) {
+        ofLayer[h] =
+            new HeadRangeCounts(lookedAt[layer][h], keysOutside[layer][h], valuesOutside[layer][h]);
+      }
+      heads.add(Arrays.asList(ofLayer));
+    }
+    return new RangeCounts(heads);
+  }
+}
