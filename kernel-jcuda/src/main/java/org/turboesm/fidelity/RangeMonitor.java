@@ -3,6 +3,8 @@ package org.turboesm.fidelity;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.turboesm.attention.AttentionKernels;
+import org.turboesm.attention.vector.VectorAttentionKernels;
 import org.turboesm.engine.LockstepDecoder;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
@@ -24,6 +26,7 @@ import org.turboesm.kv.KvCodec;
 public final class RangeMonitor implements LockstepDecoder.Observer {
   private static final int TOKENS_A_LOOK = 8;
 
+  private final AttentionKernels kernels = new VectorAttentionKernels();
   private final KvCodec codec;
   private final boolean[] looks;
   private final float[] key;
@@ -87,7 +90,7 @@ public final class RangeMonitor implements LockstepDecoder.Observer {
       long valuesOutside = 0;
       for (int token : tokens) {
         int offset = (token * heads.size() + h) * headDim;
-        head.key().apply(keys, offset, key, 0);
+        kernels.map(head.key(), keys, offset, key, 0);
         keysOutside += head.keyRange().outside(key, 0);
         if (layer > 0) {
           valuesOutside += head.valueRange().outside(values, offset);
