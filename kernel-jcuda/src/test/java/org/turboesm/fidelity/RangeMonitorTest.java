@@ -215,8 +215,8 @@ class RangeMonitorTest {
   @Test
   void alarmsAboveAMultipleOfTheExpectedShare() {
     assertThat(RangeCounts.expectedShare(1999)).isEqualTo(0.001);
-    assertThat(ofShare(7).alarm(1999)).isFalse();
-    assertThat(ofShare(8).alarm(1999)).isTrue();
+    assertThat(ofShare(15).alarm(1999)).isFalse();
+    assertThat(ofShare(16).alarm(1999)).isTrue();
     assertThat(RangeCounts.NONE.alarm(1999)).isFalse();
     assertThat(RangeCounts.NONE.worst()).isEmpty();
   }
