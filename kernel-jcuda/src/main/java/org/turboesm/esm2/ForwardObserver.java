@@ -9,6 +9,30 @@ public interface ForwardObserver {
   /** Sees nothing. */
   ForwardObserver NONE = new ForwardObserver() {};
 
+  /** Lets both see the pass, the first first. */
+  static ForwardObserver both(ForwardObserver first, ForwardObserver second) {
+    if (first == NONE) {
+      return second;
+    }
+    if (second == NONE) {
+      return first;
+    }
+    return new ForwardObserver() {
+      @Override
+      public void hiddenState(int index, float[] hidden) {
+        first.hiddenState(index, hidden);
+        second.hiddenState(index, hidden);
+      }
+
+      @Override
+      public void attention(
+          int layer, float[] queries, float[] keys, float[] values, float[] output) {
+        first.attention(layer, queries, keys, values, output);
+        second.attention(layer, queries, keys, values, output);
+      }
+    };
+  }
+
   /**
    * A hidden state: index 0 is the embedding, index {@code layers} the state after the last
    * LayerNorm.

@@ -87,7 +87,8 @@ final class EmbeddingRows implements Iterator<Row> {
             batch.tokens().size(),
             nanoseconds,
             runner.kvBytesFp32(batch.tokens()),
-            states.kvBytesPacked()));
+            states.kvBytesPacked(),
+            states.range()));
   }
 
   private Row row(int sequence, HiddenStates states, Mode mode) {

@@ -1,6 +1,7 @@
 package org.turboesm.udf;
 
 import java.util.Map;
+import org.turboesm.fidelity.RangeCounts;
 
 /**
  * What one pass over a batch gives.
@@ -8,5 +9,7 @@ import java.util.Map;
  * @param last the last hidden state, [tokens, hidden]
  * @param byLayer the hidden states asked for, by index, each [tokens, hidden]
  * @param kvBytesPacked of all the batch's caches; 0 where nothing is packed
+ * @param range how often keys and values left the calibrated range; nothing where none is packed
  */
-record HiddenStates(float[] last, Map<Integer, float[]> byLayer, long kvBytesPacked) {}
+record HiddenStates(
+    float[] last, Map<Integer, float[]> byLayer, long kvBytesPacked, RangeCounts range) {}

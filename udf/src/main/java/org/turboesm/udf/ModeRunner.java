@@ -8,8 +8,12 @@ import org.turboesm.engine.KvPrecision;
 import org.turboesm.engine.LockstepDecoder;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
+import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
+import org.turboesm.fidelity.RangeCounts;
+import org.turboesm.fidelity.RangeMonitor;
 import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.PackedKvLayout;
 
 /** Runs batches in one mode or another on the executor's engine. Not thread-safe. */
@@ -17,6 +21,7 @@ final class ModeRunner implements AutoCloseable {
   private final EmbedSettings settings;
   private final EsmEngine engine;
   private final Lease<TurboEngine> turbo;
+  private final KvCodec codec;
   private final PackedKvLayout[] layouts;
 
   /**
@@ -27,11 +32,12 @@ final class ModeRunner implements AutoCloseable {
     this.settings = settings;
     this.engine = model.engine();
     this.turbo = calibration == null ? null : model.turbo(calibration);
-    this.layouts = calibration == null ? new PackedKvLayout[0] : layouts(calibration);
+    this.codec = calibration == null ? null : calibration.codec();
+    this.layouts = codec == null ? new PackedKvLayout[0] : layouts(codec);
   }
 
-  private static PackedKvLayout[] layouts(Calibration calibration) {
-    return calibration.codec().heads().stream()
+  private static PackedKvLayout[] layouts(KvCodec codec) {
+    return codec.heads().stream()
         .flatMap(layer -> layer.stream().map(HeadCodec::layout))
         .toArray(PackedKvLayout[]::new);
   }
@@ -41,18 +47,32 @@ final class ModeRunner implements AutoCloseable {
         new HiddenStateCollector(settings.layers(), batch.size(), engine.config().hiddenSize());
     return switch (mode) {
       case ENCODE ->
-          new HiddenStates(engine.encode(batch, collector.wholeBatch()), collector.states(), 0);
-      case TURBO ->
           new HiddenStates(
-              turboEngine().turbo(batch, collector.wholeBatch()),
+              engine.encode(batch, collector.wholeBatch()),
               collector.states(),
-              packedBytes(batch));
+              0,
+              RangeCounts.NONE);
+      case TURBO -> {
+        TurboEngine packed = turboEngine();
+        RangeMonitor monitor = new RangeMonitor(codec, batch);
+        float[] hidden =
+            packed.turbo(batch, ForwardObserver.both(collector.wholeBatch(), monitor.wholeBatch()));
+        yield new HiddenStates(hidden, collector.states(), packedBytes(batch), monitor.counts());
+      }
       case DECODE -> {
+        TurboEngine packed = turboEngine();
+        RangeMonitor monitor = new RangeMonitor(codec, batch);
         DecodedBatch decoded =
-            new LockstepDecoder(turboEngine(), KvPrecision.PACKED, collector)
+            new LockstepDecoder(
+                    packed,
+                    KvPrecision.PACKED,
+                    rows -> ForwardObserver.both(collector.observe(rows), monitor.observe(rows)))
                 .decode(batch, settings.prefill());
         yield new HiddenStates(
-            decoded.hidden(), collector.states(), Arrays.stream(decoded.cacheBytes()).sum());
+            decoded.hidden(),
+            collector.states(),
+            Arrays.stream(decoded.cacheBytes()).sum(),
+            monitor.counts());
       }
     };
   }

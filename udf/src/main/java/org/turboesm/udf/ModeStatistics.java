@@ -1,6 +1,7 @@
 package org.turboesm.udf;
 
 import java.io.Serializable;
+import org.turboesm.fidelity.RangeCounts;
 
 /**
  * What running proteins in one mode took.
@@ -10,11 +11,18 @@ import java.io.Serializable;
  * @param nanoseconds of the tasks, added up
  * @param kvBytesFp32 of all their caches, as floats
  * @param kvBytesPacked of all their caches, packed and with tails; 0 in mode {@code encode}
+ * @param range how often their keys and values left the calibrated range; nothing in mode {@code
+ *     encode}
  */
 public record ModeStatistics(
-    long proteins, long tokens, long nanoseconds, long kvBytesFp32, long kvBytesPacked)
+    long proteins,
+    long tokens,
+    long nanoseconds,
+    long kvBytesFp32,
+    long kvBytesPacked,
+    RangeCounts range)
     implements Serializable {
-  static final ModeStatistics NONE = new ModeStatistics(0, 0, 0, 0, 0);
+  static final ModeStatistics NONE = new ModeStatistics(0, 0, 0, 0, 0, RangeCounts.NONE);
 
   ModeStatistics plus(ModeStatistics other) {
     return new ModeStatistics(
@@ -22,7 +30,8 @@ public record ModeStatistics(
         tokens + other.tokens,
         nanoseconds + other.nanoseconds,
         kvBytesFp32 + other.kvBytesFp32,
-        kvBytesPacked + other.kvBytesPacked);
+        kvBytesPacked + other.kvBytesPacked,
+        range.plus(other.range));
   }
 
   /** Of all caches, in half precision. */

@@ -31,6 +31,7 @@ public final class Report {
     counts();
     speed();
     cache();
+    range();
     fidelity();
     where();
     out.flush();
@@ -88,6 +89,26 @@ public final class Report {
 
   private static String megabytes(long bytes) {
     return String.format(Locale.ROOT, "%,.1f MB", bytes / 1e6);
+  }
+
+  private void range() {
+    manifest
+        .range()
+        .forEach(
+            (mode, range) -> {
+              if (range.alarm()) {
+                line(
+                    "WARNING, " + mode,
+                    "%.2g of keys and values lie outside the calibrated range, where %.2g is expected"
+                        + " (worst: layer %d head %d, %.2g): calibrate on proteins like these, and see"
+                        + " the fidelity on held-out proteins",
+                    range.share(),
+                    range.expectedShare(),
+                    range.worst().layer(),
+                    range.worst().head(),
+                    range.worst().share());
+              }
+            });
   }
 
   private void fidelity() {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 import org.turboesm.engine.Prefill;
+import org.turboesm.fidelity.RangeCounts;
 import org.turboesm.job.commit.BuildVersion;
 import org.turboesm.job.commit.FidelitySummary;
 import org.turboesm.job.commit.Manifest;
@@ -32,6 +33,7 @@ public final class RunManifest {
       List<OutputFile> files) {
     Map<String, Manifest.Throughput> throughput = new LinkedHashMap<>();
     Map<String, Manifest.CacheBytes> cache = new LinkedHashMap<>();
+    Map<String, Manifest.CalibratedRange> range = new LinkedHashMap<>();
     statistics.forEach(
         (mode, of) -> {
           throughput.put(
@@ -41,6 +43,11 @@ public final class RunManifest {
             cache.put(
                 mode.label(),
                 new Manifest.CacheBytes(of.kvBytesFp32(), of.kvBytesFp16(), of.kvBytesPacked()));
+            of.range()
+                .worst()
+                .ifPresent(
+                    worst ->
+                        range.put(mode.label(), range(of.range(), worst, calibration.tokens())));
           }
         });
     long tokens = statistics.values().stream().mapToLong(ModeStatistics::tokens).sum();
@@ -58,6 +65,7 @@ public final class RunManifest {
         tokens / Math.max(seconds, 1e-3),
         throughput,
         cache,
+        range,
         fidelity,
         files);
   }
@@ -88,7 +96,19 @@ public final class RunManifest {
         null,
         null,
         null,
+        null,
         files);
+  }
+
+  private static Manifest.CalibratedRange range(
+      RangeCounts counts, RangeCounts.Worst worst, long calibrationTokens) {
+    return new Manifest.CalibratedRange(
+        counts.lookedAt(),
+        counts.outside(),
+        counts.share(),
+        RangeCounts.expectedShare(calibrationTokens),
+        new Manifest.WorstHead(worst.layer(), worst.head(), worst.share()),
+        counts.alarm(calibrationTokens));
   }
 
   private static Manifest.Versions versions(SparkSession spark) {

@@ -15,6 +15,7 @@ import org.turboesm.job.progress.Phase;
  * @param tokensPerSecond tokens of all modes over the seconds of the embedding phase; null, as all
  *     that tells of embeddings, where nothing was embedded
  * @param cache what the KV caches of all proteins take, by mode
+ * @param range how often live keys and values left the range that calibration saw, by mode
  * @param fidelity the means over the proteins that were measured, by mode
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -31,6 +32,7 @@ public record Manifest(
     Double tokensPerSecond,
     Map<String, Throughput> throughput,
     Map<String, CacheBytes> cache,
+    Map<String, CalibratedRange> range,
     Map<String, FidelitySummary> fidelity,
     List<OutputFile> files) {
 
@@ -102,4 +104,30 @@ public record Manifest(
       return packed > 0 ? (double) fp32 / packed : 0;
     }
   }
+
+  /**
+   * How often the transformed keys and values of one mode left the range that calibration saw of
+   * their channel; every eighth token is looked at.
+   *
+   * @param lookedAt keys and values, channel by channel
+   * @param outside of these
+   * @param expectedShare the share outside if tokens were like calibration's
+   * @param worst the head of the largest share
+   * @param alarm whether the share is far above what is expected
+   */
+  public record CalibratedRange(
+      long lookedAt,
+      long outside,
+      double share,
+      double expectedShare,
+      WorstHead worst,
+      boolean alarm) {}
+
+  /**
+   * The head of the largest share outside the calibrated range.
+   *
+   * @param layer from 0
+   * @param head from 0
+   */
+  public record WorstHead(int layer, int head, double share) {}
 }

@@ -17,6 +17,14 @@ class ReportTest {
       Manifest.Calibrated calibration,
       Map<String, Manifest.CacheBytes> cache,
       Map<String, FidelitySummary> fidelity) {
+    return report(calibration, cache, Map.of(), fidelity);
+  }
+
+  private static String report(
+      Manifest.Calibrated calibration,
+      Map<String, Manifest.CacheBytes> cache,
+      Map<String, Manifest.CalibratedRange> range,
+      Map<String, FidelitySummary> fidelity) {
     StringWriter text = new StringWriter();
     Manifest manifest =
         new Manifest(
@@ -32,6 +40,7 @@ class ReportTest {
             41203.4,
             Map.of("encode", new Manifest.Throughput(1233, 5000, 0.25)),
             cache,
+            range,
             fidelity,
             List.of());
     new Report(manifest, "/data/out", new PrintWriter(text)).print();
@@ -93,5 +102,23 @@ class ReportTest {
     assertThat(report(null, Map.of(), Map.of("turbo", summary(null))))
         .contains("embedding cosine")
         .doesNotContain("pseudo-perplexity");
+  }
+
+  @Test
+  void anAlarmIsALineForItsMode() {
+    Manifest.WorstHead worst = new Manifest.WorstHead(3, 2, 0.25);
+    String report =
+        report(
+            null,
+            Map.of(),
+            Map.of(
+                "turbo", new Manifest.CalibratedRange(1000, 75, 0.075, 0.001, worst, true),
+                "decode", new Manifest.CalibratedRange(1000, 2, 0.002, 0.001, worst, false)),
+            Map.of());
+    assertThat(report.lines().filter(line -> line.contains("WARNING")))
+        .containsExactly(
+            "WARNING, turbo    0.075 of keys and values lie outside the calibrated range, where"
+                + " 0.0010 is expected (worst: layer 3 head 2, 0.25): calibrate on proteins like"
+                + " these, and see the fidelity on held-out proteins");
   }
 }
