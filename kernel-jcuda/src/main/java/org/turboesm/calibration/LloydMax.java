@@ -8,6 +8,12 @@ final class LloydMax {
   private static final int MAX_ITERATIONS = 200;
   private static final double CONVERGED = 1e-7;
 
+  /**
+   * A cell with a smaller share of all counts is empty: differences of cumulative sums, which
+   * double holds to 1e-16, tell little of it.
+   */
+  private static final double EMPTY = 1e-13;
+
   private final double[] cumulativeCount = new double[HistogramBins.COUNT + 1];
   private final double[] cumulativeSum = new double[HistogramBins.COUNT + 1];
   private final double[] cumulativeSquare = new double[HistogramBins.COUNT + 1];
@@ -77,10 +83,12 @@ final class LloydMax {
     double error = 0;
     for (int i = 0; i < centroids.length; i++) {
       double count = cumulativeCount[edges[i + 1]] - cumulativeCount[edges[i]];
-      if (count > 0) {
+      if (count > EMPTY * cumulativeCount[HistogramBins.COUNT]) {
         double sum = cumulativeSum[edges[i + 1]] - cumulativeSum[edges[i]];
         double square = cumulativeSquare[edges[i + 1]] - cumulativeSquare[edges[i]];
-        centroids[i] = sum / count;
+        double lowest = HistogramBins.center(edges[i]);
+        double highest = HistogramBins.center(edges[i + 1] - 1);
+        centroids[i] = Math.max(lowest, Math.min(highest, sum / count));
         error += Math.max(0, square - sum * sum / count);
       }
     }

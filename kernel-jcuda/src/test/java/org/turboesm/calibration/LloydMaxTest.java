@@ -7,6 +7,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LloydMaxTest {
   private static final int SAMPLES = 200_000;
@@ -40,6 +41,22 @@ class LloydMaxTest {
     assertThat(quantizer.thresholds()).isSorted();
     assertThat(quantizer.centroids()).isSorted();
     assertThat(quantizer.distortion()).isCloseTo(0, within(1e-12));
+  }
+
+  /** Mass of very different sizes: cells of almost nothing beside 1e18 counts. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 8, 64, 128, 256})
+  void cellsOfAlmostNothingStayOrdered(int levels) {
+    Random random = new Random(13);
+    for (int trial = 0; trial < 200; trial++) {
+      double[] counts = new double[HistogramBins.COUNT];
+      for (int b = 0; b < counts.length; b++) {
+        counts[b] = Math.exp(-80 * random.nextDouble()) * (random.nextInt(3) == 0 ? 1e18 : 0);
+      }
+      ScalarQuantizer quantizer = new LloydMax(counts).fit(levels);
+      assertThat(quantizer.centroids()).as("trial " + trial).isSorted();
+      assertThat(quantizer.thresholds()).as("trial " + trial).isSorted();
+    }
   }
 
   @Test
