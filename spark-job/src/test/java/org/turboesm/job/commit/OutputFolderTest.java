@@ -33,7 +33,7 @@ class OutputFolderTest {
         null,
         new Manifest.Counts(2, 1, 1, Map.of("encode", 1L), Map.of("EMPTY_RECORD", 1L), 0),
         List.of(new Phase("ingest", 1.5)),
-        1000,
+        1000.0,
         Map.of("encode", new Manifest.Throughput(1, 500, 0.25)),
         Map.of("turbo", new Manifest.CacheBytes(1000, 500, 100)),
         Map.of(),
