@@ -1,5 +1,6 @@
 package org.turboesm.calibration;
 
+import java.util.Locale;
 import java.util.Optional;
 
 /** Says when a calibration stands on too few tokens. */
@@ -25,6 +26,7 @@ public final class CalibrationAdvice {
             : "";
     return Optional.of(
         String.format(
+            Locale.ROOT,
             "warning: calibrated on %,d proteins of %,d tokens together, which is few%s: use %,d"
                 + " tokens or more, about %,d proteins like these",
             calibration.proteinSha256().size(),

@@ -1,7 +1,9 @@
 package org.turboesm.kv;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -10,6 +12,13 @@ import org.turboesm.attention.reference.ReferenceAttentionKernels;
 /** What caches and codecs weigh, over all layers and heads. */
 class KvCacheBytesTest {
   private static final int HEAD_DIM = 16;
+
+  /** Sizes of ESM-2 650M. */
+  private static final int LARGE_LAYERS = 33;
+
+  private static final int LARGE_HEADS = 20;
+  private static final int LARGE_HEAD_DIM = 64;
+
   private static final float[] TOKEN = new float[HEAD_DIM];
 
   @Test
@@ -81,6 +90,57 @@ class KvCacheBytesTest {
         .isEqualTo(4 * (2 * (HEAD_DIM * HEAD_DIM + HEAD_DIM) + HEAD_DIM * (8 + 4)));
     assertThat(new KvCodec(List.of(List.of(head, head), List.of(head, head)), true).tableBytes())
         .isEqualTo(4 * head.tableBytes());
+  }
+
+  /** One layer of 20 heads of 64 channels, 33 times. */
+  @Test
+  void aThousandTokensOfTheLargeModelTakeTheMebibytesThatThePaperNames() {
+    FullKvCache full = new FullKvCache(1, LARGE_HEADS, LARGE_HEAD_DIM, 0);
+    PackedKvCache packed = new PackedKvCache(largeLayer(true), 0);
+    appendToLargeLayer(full, packed, 1024);
+
+    assertThat(mebibytes(full.bytes())).isEqualTo(330);
+    // 3 of 32 bits: 30.94.
+    assertThat(mebibytes(packed.bytes())).isEqualTo(330 * 3 / 32.0).isCloseTo(31, within(0.1));
+  }
+
+  @Test
+  void theTailOfTheLargeModelIsCounted() {
+    FullKvCache full = new FullKvCache(1, LARGE_HEADS, LARGE_HEAD_DIM, 0);
+    PackedKvCache withTail = new PackedKvCache(largeLayer(true), 0);
+    PackedKvCache without = new PackedKvCache(largeLayer(false), 0);
+    appendToLargeLayer(full, withTail, 1023);
+    appendToLargeLayer(full, without, 1023);
+
+    // 31 blocks are packed, and 31 tokens of 330 MiB / 1,024 each are floats.
+    assertThat(mebibytes(withTail.bytes()))
+        .isEqualTo((330 * 3 / 32.0 * 31 * 32 + 330.0 * 31) / 1024);
+    // Without one the last block is packed too, though not full.
+    assertThat(mebibytes(without.bytes())).isEqualTo(330 * 3 / 32.0);
+  }
+
+  private static KvCodec largeLayer(boolean tail) {
+    HeadCodec head =
+        RandomCodec.head(
+            new SplittableRandom(3),
+            RandomCodec.uniformBits(LARGE_HEAD_DIM, 3),
+            RandomCodec.uniformBits(LARGE_HEAD_DIM, 3));
+    return new KvCodec(List.of(Collections.nCopies(LARGE_HEADS, head)), tail);
+  }
+
+  private static void appendToLargeLayer(FullKvCache full, PackedKvCache packed, int tokens) {
+    float[] token = new float[LARGE_HEAD_DIM];
+    ReferenceAttentionKernels kernels = new ReferenceAttentionKernels();
+    for (int h = 0; h < LARGE_HEADS; h++) {
+      for (int t = 0; t < tokens; t++) {
+        full.blocks(0, h).append(token, 0, token, 0);
+        packed.blocks(0, h).append(token, 0, token, 0, kernels);
+      }
+    }
+  }
+
+  private static double mebibytes(long bytesOfALayer) {
+    return LARGE_LAYERS * bytesOfALayer / (double) (1 << 20);
   }
 
   private static KvCodec codec(boolean tail) {

@@ -1,9 +1,7 @@
 package org.turboesm.job.cli;
 
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.turboesm.TurboEsmException;
 import org.turboesm.calibration.CodecSpec;
@@ -176,8 +174,8 @@ final class FidelityCommand implements Callable<Integer> {
   }
 
   private SweepSettings settings(List<String> inputs) {
-    List<Mode> wanted = Options.split(modes).stream().map(Mode::parse).toList();
-    if (wanted.isEmpty() || wanted.contains(Mode.ENCODE)) {
+    List<Mode> wanted = Options.given("--modes", modes).stream().map(Mode::parse).toList();
+    if (wanted.contains(Mode.ENCODE)) {
       throw new TurboEsmException("--modes are turbo, decode or both; encode has no packed cache");
     }
     if (byOrganism && !calibrateOn.isEmpty()) {
@@ -192,10 +190,12 @@ final class FidelityCommand implements Callable<Integer> {
         output,
         overwrite.given(),
         model.spec(),
-        specs(),
-        Options.split(calibrationProteins).stream().map(FidelityCommand::count).toList(),
+        SweepCodecs.of(codecs, bits, allotments),
+        Options.given("--calibration-proteins", calibrationProteins).stream()
+            .map(FidelityCommand::count)
+            .toList(),
         wanted,
-        Options.split(prefills).stream().map(Prefill::parse).toList(),
+        Options.given("--prefill", prefills).stream().map(Prefill::parse).toList(),
         Options.requirePositive("--fidelity-sample", sample),
         Options.requirePositive("--batch-tokens", batchTokens));
   }
@@ -206,43 +206,6 @@ final class FidelityCommand implements Callable<Integer> {
     } catch (NumberFormatException e) {
       throw new TurboEsmException("--calibration-proteins: \"" + text + "\" is not a number", e);
     }
-  }
-
-  /** Each codec at all bits that it can have. */
-  private List<CodecSpec> specs() {
-    Set<String> names = new LinkedHashSet<>();
-    for (String word : Options.split(codecs)) {
-      switch (word) {
-        case "all" -> names.addAll(CodecSpec.codecs());
-        case "ablation" -> {
-          names.add(CodecSpec.codecs().get(0));
-          names.addAll(CodecSpec.ablations());
-        }
-        default -> names.add(word);
-      }
-    }
-    List<String> moved = new ArrayList<>(Options.split(allotments));
-    if (moved.isEmpty()) {
-      moved.add(null);
-    }
-    Set<CodecSpec> specs = new LinkedHashSet<>();
-    for (String name : names) {
-      int before = specs.size();
-      TurboEsmException refused = null;
-      for (String allotment : moved) {
-        for (String width : Options.split(bits)) {
-          try {
-            specs.add(CodecSpec.parse(name, width.replace(':', ','), allotment));
-          } catch (TurboEsmException e) {
-            refused = e;
-          }
-        }
-      }
-      if (specs.size() == before && refused != null) {
-        throw refused;
-      }
-    }
-    return List.copyOf(specs);
   }
 
   private void list() {

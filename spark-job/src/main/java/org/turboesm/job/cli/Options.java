@@ -24,6 +24,15 @@ final class Options {
     return parts;
   }
 
+  /** The same of an option that must not be empty. */
+  static List<String> given(String name, List<String> values) {
+    List<String> parts = split(values);
+    if (parts.isEmpty()) {
+      throw new TurboEsmException(name + " is an empty list, expected at least one value");
+    }
+    return parts;
+  }
+
   static int requirePositive(String name, int value) {
     if (value < 1) {
       throw new TurboEsmException(name + " is " + value + ", expected at least 1");

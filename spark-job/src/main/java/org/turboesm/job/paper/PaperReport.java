@@ -38,10 +38,9 @@ public final class PaperReport {
             model,
             model.contains("650M")
                 ? ""
-                : "; the weights of "
+                : "; it is not the paper's, "
                     + paper.model()
-                    + " are not on this machine, so the columns"
-                    + " to the right are of another model than the paper's"));
+                    + ", so the columns to the right are of another model"));
     table(text, Measured::cosines, true);
     text.append(
         "\nThe same tokens' attention outputs in layer 0, on true inputs: the paper's way of"
@@ -89,10 +88,15 @@ public final class PaperReport {
   }
 
   private static double mean(List<Double> values) {
-    return values.stream().mapToDouble(Double::doubleValue).average().orElse(Double.NaN);
+    return values.stream()
+        .mapToDouble(Double::doubleValue)
+        .filter(value -> !Double.isNaN(value))
+        .average()
+        .orElse(Double.NaN);
   }
 
+  /** A dash where there is none, as of a protein that was prefilled as a whole. */
   private static String number(double value) {
-    return String.format(Locale.ROOT, "%.4f", value);
+    return Double.isNaN(value) ? "-" : String.format(Locale.ROOT, "%.4f", value);
   }
 }

@@ -46,7 +46,18 @@ public final class FidelitySweep {
   private final OutputFolder output;
 
   /** Where calibration proteins come from, and which those are. */
-  private record Source(String label, ProteinSample proteins) {}
+  private record Source(String label, ProteinSample proteins) {
+    Source {
+      if (proteins.size() == 0) {
+        throw new TurboEsmException(
+            "no protein is left to calibrate on: all are measured on; add proteins to --input, or"
+                + " name others with --calibrate-on");
+      }
+    }
+  }
+
+  /** What is calibrated on, each alone, and what is measured on. */
+  private record Samples(List<Source> sources, ProteinSample measured) {}
 
   /** One measurement. */
   private record Configuration(Calibration calibration, String source, Mode mode, Prefill prefill) {
@@ -85,14 +96,20 @@ public final class FidelitySweep {
         phases.run(
             "model", () -> ModelIdentity.read(settings.engine().model()), ModelIdentity::name);
     try (Ingested ingested = ingest("ingest", settings.inputs())) {
-      output.requireOutside(ingested.files().stream().map(file -> new Path(file.path())).toList());
+      requireOutside(ingested);
+      // Chosen before anything of an older output is deleted: there may be no such proteins.
+      Samples samples = samples(ingested.proteins());
       output.begin(settings.overwrite());
-      List<FidelityRow> rows = measure(model, ingested);
-      report.write(rows, model, output);
+      List<FidelityRow> rows = measure(model, samples);
+      report.write(rows, model, output).forEach(phases.console()::line);
       output.complete(
           RunManifest.ofSweep(spark, settingsByName(), model, ingested, phases, output.files()));
       return rows;
     }
+  }
+
+  private void requireOutside(Ingested ingested) {
+    output.requireOutside(ingested.files().stream().map(file -> new Path(file.path())).toList());
   }
 
   private Ingested ingest(String phase, List<String> inputs) {
@@ -102,27 +119,25 @@ public final class FidelitySweep {
         read -> String.format("%,d proteins, %,d rejected", read.accepted(), read.rejected()));
   }
 
-  private List<FidelityRow> measure(ModelIdentity model, Ingested ingested) {
+  private Samples samples(Dataset<Row> proteins) {
     if (settings.calibrationInputs().isEmpty()) {
-      return settings.byOrganism()
-          ? byOrganism(model, ingested.proteins())
-          : others(model, ingested.proteins());
+      return settings.byOrganism() ? byOrganism(proteins) : others(proteins);
     }
     try (Ingested calibration = ingest("ingest to calibrate on", settings.calibrationInputs())) {
+      requireOutside(calibration);
       ProteinSample sample = ProteinSample.calibration(calibration.proteins(), most(), Set.of());
-      ProteinSample measured =
-          heldOut(ingested.proteins(), sample.sha256s(), "that calibration has not seen");
-      return measure(model, List.of(new Source("another input", sample)), measured);
+      ProteinSample measured = heldOut(proteins, sample.sha256s(), "that calibration has not seen");
+      return new Samples(List.of(new Source("another input", sample)), measured);
     }
   }
 
-  private List<FidelityRow> others(ModelIdentity model, Dataset<Row> proteins) {
+  private Samples others(Dataset<Row> proteins) {
     ProteinSample measured = heldOut(half(proteins), proteins);
     ProteinSample sample = ProteinSample.calibration(proteins, most(), measured.sha256s());
-    return measure(model, List.of(new Source("other proteins", sample)), measured);
+    return new Samples(List.of(new Source("other proteins", sample)), measured);
   }
 
-  private List<FidelityRow> byOrganism(ModelIdentity model, Dataset<Row> proteins) {
+  private Samples byOrganism(Dataset<Row> proteins) {
     Organisms organisms = Organisms.split(proteins);
     phases
         .console()
@@ -135,8 +150,7 @@ public final class FidelitySweep {
     ProteinSample other = ProteinSample.calibration(organisms.first(), most(), measured.sha256s());
     // As many of each, so that nothing else differs.
     int size = Math.min(same.size(), other.size());
-    return measure(
-        model,
+    return new Samples(
         List.of(
             new Source("the same organisms", same.first(size)),
             new Source("other organisms", other.first(size))),
@@ -170,33 +184,30 @@ public final class FidelitySweep {
     return sample;
   }
 
-  private List<FidelityRow> measure(
-      ModelIdentity model, List<Source> sources, ProteinSample measured) {
-    Dataset<Row> proteins = measured.dataset(spark);
+  private List<FidelityRow> measure(ModelIdentity model, Samples samples) {
+    List<Configuration> configurations = new ArrayList<>();
+    for (Source source : samples.sources) {
+      configurations.addAll(configurations(model, source));
+    }
+    Dataset<Row> proteins = samples.measured.dataset(spark);
     ProteinPlan plan =
         ProteinPlan.of(
             proteins,
             spark.sparkContext().defaultParallelism(),
             Score.batchTokens(model.config(), settings.batchTokens()));
     Dataset<Row> planned = plan.apply(proteins).persist(StorageLevel.MEMORY_AND_DISK());
-    List<Configuration> configurations = new ArrayList<>();
-    for (Source source : sources) {
-      configurations.addAll(configurations(model, source));
+    try {
+      List<FidelityRow> rows = new ArrayList<>();
+      for (int c = 0; c < configurations.size(); c++) {
+        rows.add(measure(model, planned, configurations.get(c), c, configurations.size()));
+      }
+      return rows;
+    } finally {
+      planned.unpersist();
     }
-    List<FidelityRow> rows = new ArrayList<>();
-    for (int c = 0; c < configurations.size(); c++) {
-      rows.add(measure(model, planned, configurations.get(c), c, configurations.size()));
-    }
-    planned.unpersist();
-    return rows;
   }
 
   private List<Configuration> configurations(ModelIdentity model, Source source) {
-    if (source.proteins.size() == 0) {
-      throw new TurboEsmException(
-          "no protein is left to calibrate on: all are measured on; add proteins to --input, or"
-              + " name others with --calibrate-on");
-    }
     List<Configuration> configurations = new ArrayList<>();
     for (int size :
         settings.calibrationProteins().stream()

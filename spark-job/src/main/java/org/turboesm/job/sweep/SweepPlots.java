@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Supplier;
+import org.turboesm.TurboEsmException;
 import org.turboesm.job.plot.HeatMapPlot;
 import org.turboesm.job.plot.LogLogPlot;
 import org.turboesm.job.plot.PlotPoint;
@@ -14,60 +16,112 @@ import org.turboesm.job.plot.PlotTitle;
 import org.turboesm.udf.Mode;
 import org.turboesm.udf.ModelIdentity;
 
-/** The plots of a sweep: those that its rows have something to show in. */
+/**
+ * The plots of a sweep: those that its rows have something to show in. All but the one over
+ * calibration sizes show the greatest of these.
+ */
 final class SweepPlots {
   private final List<FidelityRow> rows;
   private final ModelIdentity model;
+  private final Map<String, byte[]> pngs = new LinkedHashMap<>();
+  private final List<String> leftOut = new ArrayList<>();
 
-  SweepPlots(List<FidelityRow> rows, ModelIdentity model) {
+  private SweepPlots(List<FidelityRow> rows, ModelIdentity model) {
     this.rows = rows;
     this.model = model;
   }
 
+  /** Draws them. */
+  static SweepPlots draw(List<FidelityRow> rows, ModelIdentity model) {
+    SweepPlots plots = new SweepPlots(rows, model);
+    plots.drawAll();
+    return plots;
+  }
+
   /** PNGs by file name. */
   Map<String, byte[]> pngs() {
-    Map<String, byte[]> pngs = new LinkedHashMap<>();
-    List<FidelityRow> turbo = ofMode(Mode.TURBO);
-    if (turbo.stream().mapToDouble(FidelityRow::bytesPerTokenHead).distinct().count() > 1) {
-      pngs.put(
-          "rate-distortion.png",
-          LogLogPlot.rateDistortion(
-                  title("What bytes buy", turbo),
-                  series(turbo, FidelityRow::bytesPerTokenHead, FidelityRow::nmseMean))
-              .png());
-    }
-    if (rows.stream().mapToInt(FidelityRow::calibrationProteins).distinct().count() > 1) {
-      pngs.put(
-          "calibration.png",
-          LogLogPlot.errorByCalibration(
-                  title("How many proteins calibration needs", rows),
-                  labelled(rows, row -> (double) row.calibrationProteins(), FidelityRow::nmseMean))
-              .png());
-    }
-    for (FidelityRow row : rows) {
-      if (row.codec().equals(rows.get(0).codec()) && row.mode().equals(rows.get(0).mode())) {
-        pngs.putIfAbsent(
-            "heads-" + row.label().replace(' ', '-') + ".png",
-            new HeatMapPlot(
-                    title("Where the error of " + row.label() + " lives", List.of(row)),
-                    "NMSE that the head alone leaves",
-                    matrix(row.nmseByHead()))
-                .png());
-      }
-    }
-    List<FidelityRow> decode = ofMode(Mode.DECODE);
-    if (!decode.isEmpty()) {
-      pngs.put(
-          "positions.png",
-          LogLogPlot.errorByPosition(
-                  title("Does the error of decode accumulate?", decode), positions(decode))
-              .png());
-    }
     return pngs;
   }
 
-  private List<FidelityRow> ofMode(Mode mode) {
+  /** A line for each plot that there should be and that could not be drawn. */
+  List<String> leftOut() {
+    return leftOut;
+  }
+
+  private void drawAll() {
+    int most = rows.stream().mapToInt(FidelityRow::calibrationProteins).max().orElse(0);
+    List<FidelityRow> settled =
+        rows.stream().filter(row -> row.calibrationProteins() == most).toList();
+    List<FidelityRow> turbo = ofMode(Mode.TURBO, settled);
+    if (turbo.stream().mapToDouble(FidelityRow::bytesPerTokenHead).distinct().count() > 1) {
+      draw(
+          "rate-distortion.png",
+          () ->
+              LogLogPlot.rateDistortion(
+                      title("What bytes buy", turbo),
+                      series(
+                          turbo,
+                          FidelityRow::codec,
+                          row -> List.of(point(row.bytesPerTokenHead(), row.nmseMean()))))
+                  .png());
+    }
+    if (rows.stream().mapToInt(FidelityRow::calibrationProteins).distinct().count() > 1) {
+      draw(
+          "calibration.png",
+          () ->
+              LogLogPlot.errorByCalibration(
+                      title("How many proteins calibration needs", rows),
+                      series(
+                          rows,
+                          row -> row.label() + ", " + mode(row),
+                          row -> List.of(point(row.calibrationProteins(), row.nmseMean()))))
+                  .png());
+    }
+    FidelityRow first = rows.get(0);
+    List<FidelityRow> heads =
+        settled.stream()
+            .filter(row -> row.codec().equals(first.codec()) && mode(row).equals(mode(first)))
+            .toList();
+    for (FidelityRow row : heads) {
+      String name = name(row, heads, FidelityRow::label);
+      draw(
+          "heads-" + name.replaceAll("[ ,]+", "-") + ".png",
+          () ->
+              new HeatMapPlot(
+                      title("Where the error of " + name + " lives", List.of(row)),
+                      "NMSE that the head alone leaves",
+                      matrix(row.nmseByHead()))
+                  .png());
+    }
+    List<FidelityRow> decode = ofMode(Mode.DECODE, settled);
+    if (!decode.isEmpty()) {
+      draw(
+          "positions.png",
+          () ->
+              LogLogPlot.errorByPosition(
+                      title("Does the error of decode accumulate?", decode),
+                      series(
+                          decode,
+                          row -> row.label() + " after " + row.prefill(),
+                          SweepPlots::positions))
+                  .png());
+    }
+  }
+
+  private void draw(String name, Supplier<byte[]> plot) {
+    try {
+      pngs.put(name, plot.get());
+    } catch (TurboEsmException e) {
+      leftOut.add(name + " is left out: " + e.getMessage());
+    }
+  }
+
+  private static List<FidelityRow> ofMode(Mode mode, List<FidelityRow> rows) {
     return rows.stream().filter(row -> row.mode().equals(mode.label())).toList();
+  }
+
+  private static String mode(FidelityRow row) {
+    return row.mode() + (row.prefill() == null ? "" : " after " + row.prefill());
   }
 
   private PlotTitle title(String title, List<FidelityRow> of) {
@@ -81,45 +135,44 @@ final class SweepPlots {
             String.join(" and ", of.stream().map(FidelityRow::mode).distinct().toList())));
   }
 
-  /** A figure of a row; null where it has none. */
-  private interface Figure {
-    Double of(FidelityRow row);
-  }
-
-  private static List<PlotSeries> series(List<FidelityRow> rows, Figure x, Figure y) {
-    return grouped(rows, FidelityRow::codec, x, y);
-  }
-
-  private static List<PlotSeries> labelled(List<FidelityRow> rows, Figure x, Figure y) {
-    return grouped(rows, row -> row.label() + ", " + row.mode(), x, y);
-  }
-
-  private static List<PlotSeries> grouped(
-      List<FidelityRow> rows, Function<FidelityRow, String> name, Figure x, Figure y) {
-    Map<String, List<PlotPoint>> points = new LinkedHashMap<>();
-    for (FidelityRow row : rows) {
-      if (x.of(row) != null && y.of(row) != null) {
-        points
-            .computeIfAbsent(name.apply(row), n -> new ArrayList<>())
-            .add(new PlotPoint(x.of(row), y.of(row)));
-      }
+  /** A row's name, with what tells it from other rows of that name. */
+  private static String name(
+      FidelityRow row, List<FidelityRow> among, Function<FidelityRow, String> name) {
+    List<FidelityRow> alike =
+        among.stream().filter(other -> name.apply(other).equals(name.apply(row))).toList();
+    StringBuilder full = new StringBuilder(name.apply(row));
+    if (alike.stream().map(FidelityRow::allotment).distinct().count() > 1) {
+      full.append(", bits by ").append(row.allotment());
     }
-    return points.entrySet().stream()
+    if (alike.stream().map(FidelityRow::calibratedOn).distinct().count() > 1) {
+      full.append(", calibrated on ").append(row.calibratedOn());
+    }
+    return full.toString();
+  }
+
+  private static List<PlotSeries> series(
+      List<FidelityRow> rows,
+      Function<FidelityRow, String> name,
+      Function<FidelityRow, List<PlotPoint>> points) {
+    Map<String, List<PlotPoint>> byName = new LinkedHashMap<>();
+    for (FidelityRow row : rows) {
+      byName
+          .computeIfAbsent(name(row, rows, name), n -> new ArrayList<>())
+          .addAll(points.apply(row));
+    }
+    return byName.entrySet().stream()
         .map(entry -> new PlotSeries(entry.getKey(), entry.getValue()))
         .toList();
   }
 
-  private static List<PlotSeries> positions(List<FidelityRow> rows) {
-    Map<String, List<PlotPoint>> points = new LinkedHashMap<>();
-    for (FidelityRow row : rows) {
-      points.putIfAbsent(
-          row.label() + " after " + row.prefill(),
-          row.positions().stream()
-              .map(position -> new PlotPoint(position.from(), 1 - position.cosine()))
-              .toList());
-    }
-    return points.entrySet().stream()
-        .map(entry -> new PlotSeries(entry.getKey(), entry.getValue()))
+  /** A figure that a row does not have is not a number, which plots leave out and count. */
+  private static PlotPoint point(double x, Double y) {
+    return new PlotPoint(x, y == null ? Double.NaN : y);
+  }
+
+  private static List<PlotPoint> positions(FidelityRow row) {
+    return row.positions().stream()
+        .map(position -> new PlotPoint(position.from(), 1 - position.cosine()))
         .toList();
   }
 

@@ -12,6 +12,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -69,29 +70,30 @@ public final class SweepReport {
     this.hadoop = hadoop;
   }
 
-  /** Writes files and plots into the folder. */
-  void write(List<FidelityRow> rows, ModelIdentity model, OutputFolder folder) {
+  /**
+   * Writes files and plots into the folder.
+   *
+   * @return a line for each plot that could not be drawn
+   */
+  List<String> write(List<FidelityRow> rows, ModelIdentity model, OutputFolder folder) {
+    SweepPlots plots = SweepPlots.draw(rows, model);
     try {
       byte[] bytes = MAPPER.writeValueAsBytes(rows);
       writeFile(folder.resolve("fidelity.json"), bytes);
+      writeFile(
+          folder.resolve("fidelity.md"),
+          markdown(rows, model, plots.leftOut()).getBytes(StandardCharsets.UTF_8));
+      for (Map.Entry<String, byte[]> png : plots.pngs().entrySet()) {
+        writeFile(folder.resolve(png.getKey()), png.getValue());
+      }
       if (json != null) {
         writeFile(new Path(json), bytes);
       }
-      writeFile(
-          folder.resolve("fidelity.md"), markdown(rows, model).getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new TurboEsmException(
           "the figures cannot be written: " + e.getMessage() + "; is the place writable?", e);
     }
-    new SweepPlots(rows, model).pngs().forEach((name, png) -> writePlot(folder, name, png));
-  }
-
-  private void writePlot(OutputFolder folder, String name, byte[] png) {
-    try {
-      writeFile(folder.resolve(name), png);
-    } catch (IOException e) {
-      throw new TurboEsmException(name + " cannot be written: " + e.getMessage(), e);
-    }
+    return plots.leftOut();
   }
 
   private void writeFile(Path path, byte[] bytes) throws IOException {
@@ -114,7 +116,7 @@ public final class SweepReport {
     out.flush();
   }
 
-  private String markdown(List<FidelityRow> rows, ModelIdentity model) {
+  static String markdown(List<FidelityRow> rows, ModelIdentity model, List<String> leftOut) {
     StringBuilder text = new StringBuilder();
     text.append("# Fidelity of the packed KV cache\n\n");
     text.append(
@@ -133,11 +135,13 @@ public final class SweepReport {
             model.config().heads(),
             model.hash().substring(0, 12),
             rows.get(0).proteins()));
-    return text.append(table(rows)).toString();
+    text.append(table(rows));
+    leftOut.forEach(line -> text.append('\n').append(line).append('\n'));
+    return text.toString();
   }
 
   /** A Markdown table with aligned columns; columns in which all rows are alike are left out. */
-  private static String table(List<FidelityRow> rows) {
+  static String table(List<FidelityRow> rows) {
     List<Column> columns =
         COLUMNS.stream()
             .filter(

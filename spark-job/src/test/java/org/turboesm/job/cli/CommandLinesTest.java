@@ -25,13 +25,14 @@ class CommandLinesTest {
   @Test
   void helpNamesTheCommands() {
     assertThat(run("--help")).isZero();
-    assertThat(out.toString()).contains("demo", "run", "embed", "calibrate", "doctor", "help");
+    assertThat(out.toString())
+        .contains("demo", "run", "embed", "calibrate", "fidelity", "paper", "doctor", "help");
     assertThat(run("help", "run")).isZero();
     assertThat(out.toString()).contains("--fidelity-sample", "Default: 64");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"demo", "run", "embed", "calibrate"})
+  @ValueSource(strings = {"demo", "run", "embed", "calibrate", "fidelity"})
   void everyOptionHasADefaultOrIsRequired(String command) {
     assertThat(run(command, "--help")).isZero();
     assertThat(out.toString()).contains("--output", "Default: ");
@@ -55,7 +56,7 @@ class CommandLinesTest {
       textBlock =
           """
           --modes sideways          | unknown mode "sideways"
-          --bits 9                  | bits 9,9 are out of range
+          --bits 9                  | bits 9 are out of range
           --bits x                  | neither one number like 3
           --codec zip               | unknown codec "zip"
           --prefill 1.5             | neither a fraction
@@ -78,6 +79,59 @@ class CommandLinesTest {
         .contains(message)
         .contains("turboesm run --help describes the options")
         .hasLineCount(2);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          --codecs zip              | unknown codec "zip"
+          --codecs ,                | --codecs is an empty list
+          --codecs paper --bits 1.5 | bits 1.5,1.5 are not whole
+          --bits 3,x                | --bits: "x" is neither one number like 3 nor two like 3:2
+          --bits 3,9:2              | bits 9 are out of range
+          --bits ,                  | --bits is an empty list
+          --allotment head,tail     | unknown allotment "tail"
+          --modes encode            | encode has no packed cache
+          --modes turbo,sideways    | unknown mode "sideways"
+          --prefill 0.5,many        | prefill "many" is neither a fraction
+          --calibration-proteins x  | --calibration-proteins: "x" is not a number
+          --calibration-proteins 0  | --calibration-proteins is 0
+          --calibration-proteins ,  | --calibration-proteins is an empty list
+          --fidelity-sample 0       | --fidelity-sample is 0, expected at least 1
+          --fidelity-sample all     | all
+          --batch-tokens 0          | --batch-tokens is 0, expected at least 1
+          --by-organism --calibrate-on x | --by-organism splits the input itself
+          """)
+  void wrongSweepsAreErrorsOfUsage(String words, String message) {
+    assertThat(run(("fidelity " + words).split(" "))).isEqualTo(2);
+    assertThat(err.toString())
+        .contains(message)
+        .contains("turboesm fidelity --help describes the options")
+        .hasLineCount(2);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--prefill, often, neither a fraction",
+    "--calibration-proteins, 0, --calibration-proteins is 0"
+  })
+  void wrongValuesOfPaperAreErrorsOfUsage(String option, String value, String message) {
+    assertThat(run("paper", option, value)).isEqualTo(2);
+    assertThat(err.toString())
+        .contains(message)
+        .contains("turboesm paper --help describes the options")
+        .hasLineCount(2);
+  }
+
+  @Test
+  void codecsAreListed() {
+    assertThat(run("fidelity", "--list-codecs")).isZero();
+    assertThat(out.toString().lines().map(line -> line.split(" ")[0]))
+        .startsWith("default", "paper")
+        .contains("int8", "default-without-tail")
+        .doesNotHaveDuplicates();
   }
 
   @Test
