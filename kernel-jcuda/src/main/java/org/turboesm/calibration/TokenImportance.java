@@ -23,8 +23,8 @@ import java.util.Arrays;
  * first layer, where keys of equal residues are nearly equal.
  *
  * <p>Costs 2 tokens headDim multiplications and tokens exponentials for each head and query looked
- * at; of long proteins, 64 queries evenly spaced stand for all: more changed held-out errors by 3%
- * at most.
+ * at; of long proteins, 64 queries evenly spaced stand for all. With 256, held-out errors of the
+ * demo model differed by less than a tenth.
  */
 final class TokenImportance {
   private static final int MAX_QUERIES = 64;

@@ -77,13 +77,17 @@ public final class Calibrate {
             .reduceByKey(MomentAccumulator::merge, reducers)
             .persist(StorageLevel.MEMORY_AND_DISK());
     Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
-    for (CodecSpec codec : codecs) {
-      if (!fitted.containsKey(codec)) {
-        List<CodecSpec> alike = codecs.stream().distinct().filter(codec::sharesTransforms).toList();
-        fitted.putAll(fitAlike(alike, moments, sequences, reducers));
+    try {
+      for (CodecSpec codec : codecs) {
+        if (!fitted.containsKey(codec)) {
+          List<CodecSpec> alike =
+              codecs.stream().distinct().filter(codec::sharesTransforms).toList();
+          fitted.putAll(fitAlike(alike, moments, sequences, reducers));
+        }
       }
+    } finally {
+      moments.unpersist();
     }
-    moments.unpersist();
     long tokens = sample.sequences().stream().mapToLong(sequence -> sequence.length() + 2L).sum();
     return codecs.stream()
         .map(
@@ -122,11 +126,14 @@ public final class Calibrate {
       histograms.persist(StorageLevel.MEMORY_AND_DISK());
     }
     Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
-    for (CodecSpec codec : codecs) {
-      fitted.put(codec, new KvCodec(inOrder(heads(codec, shared, histograms)), codec.tail()));
+    try {
+      for (CodecSpec codec : codecs) {
+        fitted.put(codec, new KvCodec(inOrder(heads(codec, shared, histograms)), codec.tail()));
+      }
+    } finally {
+      histograms.unpersist();
+      shared.destroy();
     }
-    histograms.unpersist();
-    shared.destroy();
     return fitted;
   }
 

@@ -12,6 +12,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.turboesm.TurboEsmException;
 import org.turboesm.calibration.Calibration;
+import org.turboesm.calibration.CalibrationAdvice;
 import org.turboesm.calibration.CodecSpec;
 import org.turboesm.engine.Prefill;
 import org.turboesm.job.commit.FidelitySummary;
@@ -69,6 +70,7 @@ public final class CalibrationRun {
                   String.format(
                       "%s on %,d proteins, %,d tokens",
                       done.spec().label(), done.proteinSha256().size(), done.tokens()));
+      CalibrationAdvice.of(fitted).ifPresent(phases.console()::line);
       Calibration measured =
           phases.run(
               "held-out",

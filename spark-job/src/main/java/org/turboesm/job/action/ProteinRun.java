@@ -19,6 +19,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.turboesm.TurboEsmException;
 import org.turboesm.calibration.Calibration;
+import org.turboesm.calibration.CalibrationAdvice;
 import org.turboesm.job.commit.FidelitySummary;
 import org.turboesm.job.commit.Manifest;
 import org.turboesm.job.commit.OutputFolder;
@@ -94,6 +95,9 @@ public final class ProteinRun {
       output.begin(settings.overwrite());
       Calibration calibration =
           given != null || !settings.needsCalibration() ? given : calibrate(model, ingested);
+      if (given == null && calibration != null) {
+        CalibrationAdvice.of(calibration).ifPresent(phases.console()::line);
+      }
       Map<String, FidelitySummary> fidelity = Map.of();
       if (calibration != null) {
         fidelity = measure(model, calibration, ingested);
