@@ -19,7 +19,10 @@ import org.turboesm.kv.HeadCodec;
  * by one, so that no result depends on its batch-mates.
  */
 public final class CalibrationPasses {
-  /** An importance of one counts so often; they are shares, and counts are integers. */
+  /**
+   * An importance of one counts so often. Pass 1 refuses sums of importances beyond 2^28, so counts
+   * of the same proteins stay below 2^58.
+   */
   private static final double COUNTS = 0x1p30;
 
   private CalibrationPasses() {}
@@ -38,14 +41,14 @@ public final class CalibrationPasses {
     boolean plain = !codecs.stream().allMatch(CalibrationPasses::isWeighted);
     List<MomentAccumulator> layers = new ArrayList<>();
     for (int l = 0; l < config.layers(); l++) {
-      layers.add(new MomentAccumulator(config.heads(), config.headDim()));
+      layers.add(new MomentAccumulator(config.heads(), config.headDim(), plain, weighted));
     }
     forEachAttention(
         engine,
         weighted ? grams : null,
         sequences,
         (layer, queries, keys, values, importance) ->
-            layers.get(layer).addProtein(queries, keys, values, importance, plain));
+            layers.get(layer).addProtein(queries, keys, values, importance));
     return layers;
   }
 
@@ -121,7 +124,7 @@ public final class CalibrationPasses {
   public static LayerDistortions distortions(
       CodecSpec spec, LayerTransforms transforms, HistogramAccumulator histograms) {
     int heads = transforms.heads().size();
-    int maxBits = CodebookFit.maxBits((spec.keyBits() + spec.valueBits()) / 2);
+    int maxBits = CodebookFit.maxBits(spec.widestMean());
     LayerDistortions layer = new LayerDistortions(new double[heads][][], new double[heads][][]);
     for (int h = 0; h < heads; h++) {
       layer.keys()[h] = keyFit(spec, transforms, histograms, h).distortions(maxBits);
@@ -146,13 +149,12 @@ public final class CalibrationPasses {
       return fitCodecs(spec, transforms, histograms, allot(spec, List.of(distortions)).get(0));
     }
     int heads = transforms.heads().size();
-    LayerWidths equal = new LayerWidths(new int[heads][], new int[heads][]);
-    for (int h = 0; h < heads; h++) {
-      equal.keys()[h] = keyFit(spec, transforms, histograms, h).equalBits((int) spec.keyBits());
-      equal.values()[h] =
-          valueFit(spec, transforms, histograms, h).equalBits((int) spec.valueBits());
-    }
-    return fitCodecs(spec, transforms, histograms, equal);
+    int headDim = transforms.heads().get(0).key().size();
+    return fitCodecs(
+        spec,
+        transforms,
+        histograms,
+        LayerWidths.equal(heads, headDim, (int) spec.keyBits(), (int) spec.valueBits()));
   }
 
   /** Fits one layer's tables of given widths. */

@@ -86,7 +86,7 @@ final class ChannelHistogram {
       double share = (double) i / CLIPPINGS;
       ScalarQuantizer quantizer =
           ScalarQuantizer.uniform(share * lowest(), share * highest(), levels);
-      double distortion = distortion(quantizer);
+      double distortion = meanSquaredError(quantizer);
       if (distortion < least) {
         least = distortion;
         best = quantizer;
@@ -95,8 +95,10 @@ final class ChannelHistogram {
     return best;
   }
 
-  private double distortion(ScalarQuantizer quantizer) {
+  /** Of values that go to the quantizer's levels by its thresholds. */
+  double meanSquaredError(ScalarQuantizer quantizer) {
     double sum = 0;
+    double total = 0;
     int code = 0;
     for (int b = 0; b < counts.length; b++) {
       double center = HistogramBins.center(b);
@@ -105,7 +107,8 @@ final class ChannelHistogram {
       }
       double error = center - quantizer.centroids()[code];
       sum += counts[b] * error * error;
+      total += counts[b];
     }
-    return sum;
+    return sum / total;
   }
 }

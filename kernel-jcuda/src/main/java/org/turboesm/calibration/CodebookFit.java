@@ -22,13 +22,10 @@ final class CodebookFit {
     this.sign = sign;
     this.scales = scales;
     this.channels =
-        tables == Tables.CHANNEL
-            ? Arrays.stream(counts)
-                .map(channel -> new ChannelHistogram(channel, priorShare))
-                .toArray(ChannelHistogram[]::new)
-            : Arrays.stream(counts)
-                .map(channel -> new ChannelHistogram(channel, 0))
-                .toArray(ChannelHistogram[]::new);
+        Arrays.stream(counts)
+            .map(
+                channel -> new ChannelHistogram(channel, tables == Tables.CHANNEL ? priorShare : 0))
+            .toArray(ChannelHistogram[]::new);
   }
 
   /**
@@ -39,9 +36,13 @@ final class CodebookFit {
   double[][] distortions(int maxBits) {
     double[][] distortions = new double[channels.length][maxBits + 1];
     for (int c = 0; c < channels.length; c++) {
+      LloydMax fit = channels[c].lloydMax();
       for (int bits = 0; bits <= maxBits; bits++) {
-        distortions[c][bits] =
-            channels[c].lloydMax().fit(1 << bits).distortion() * scales[c] * scales[c];
+        double distortion =
+            sign == Sign.NONE
+                ? fit.fit(1 << bits).distortion()
+                : channels[c].meanSquaredError(lloydMax(fit, bits));
+        distortions[c][bits] = distortion * scales[c] * scales[c];
       }
     }
     return distortions;
@@ -90,13 +91,6 @@ final class CodebookFit {
     }
     ScalarQuantizer unsigned = fit.fit(1 << (sign == Sign.WITHIN ? bits - 1 : bits));
     return unsigned.withSign(fit.meanMagnitude(unsigned));
-  }
-
-  /** The same width for all channels. */
-  int[] equalBits(int bits) {
-    int[] widths = new int[channels.length];
-    Arrays.fill(widths, bits);
-    return widths;
   }
 
   /** The tables of values that are divided by a scale a token: even steps over [-1, 1]. */

@@ -79,7 +79,8 @@ record CodecRecipe(
   private static final CodecRecipe UNIFORM =
       new CodecRecipe(
           "uniform",
-          "even steps, keys by channel, values by token with a scale each, as KIVI has them",
+          "even steps, keys by channel over a calibrated range, values by token with a scale each (the"
+              + " directions of KIVI)",
           Coordinates.PLAIN,
           Coordinates.PLAIN,
           Tables.UNIFORM,
@@ -112,7 +113,7 @@ record CodecRecipe(
           new CodecRecipe(
               "svd",
               "keys and values in their principal axes, centred, a table a channel, bits allotted"
-                  + " by variance",
+                  + " by its error",
               Coordinates.PRINCIPAL,
               Coordinates.PRINCIPAL,
               Tables.CHANNEL,
@@ -207,7 +208,7 @@ record CodecRecipe(
     return keys == other.keys
         && values == other.values
         && oneScale() == other.oneScale()
-        && Stream.of(Trait.CENTRED, Trait.IMPORTANCE, Trait.TOKEN_SCALED_VALUES)
+        && Stream.of(Trait.CENTRED, Trait.IMPORTANCE)
             .allMatch(trait -> has(trait) == other.has(trait));
   }
 

@@ -52,6 +52,16 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
               + allotment.label()
               + "; only allotment separate is possible");
     }
+    if (allotment != Allotment.SEPARATE && keyBits != valueBits) {
+      throw new TurboEsmException(
+          "bits "
+              + number(keyBits)
+              + ","
+              + number(valueBits)
+              + " keep keys and values apart, but allotment "
+              + allotment.label()
+              + " moves bits between them: give their mean, or allotment separate");
+    }
   }
 
   private static void requireRange(double bits) {
@@ -69,30 +79,37 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
     return value == Math.rint(value);
   }
 
-  /** A codec with its own allotment: by head where keys and values can be compared. */
+  /**
+   * A codec with its own allotment: by head, where keys and values can be compared and have the
+   * same bits, else separate.
+   */
   public static CodecSpec of(String codec, double keyBits, double valueBits) {
-    return new CodecSpec(codec, keyBits, valueBits, defaultAllotment(codec));
+    return new CodecSpec(codec, keyBits, valueBits, defaultAllotment(codec, keyBits, valueBits));
   }
 
-  private static Allotment defaultAllotment(String codec) {
-    return CodecRecipe.parse(codec).comparable() ? Allotment.HEAD : Allotment.SEPARATE;
+  private static Allotment defaultAllotment(String codec, double keyBits, double valueBits) {
+    return CodecRecipe.parse(codec).comparable() && keyBits == valueBits
+        ? Allotment.HEAD
+        : Allotment.SEPARATE;
   }
 
   /**
    * Parses the command line's words.
    *
-   * @param bits {@code 3}, {@code 2.5}, or {@code 3,2} for keys and values; without meaning for a
-   *     codec whose bits are fixed
+   * @param bits {@code 3}, {@code 2.5}, or {@code 3,2} for keys and values; null for those that the
+   *     codec has, or three
    * @param allotment a label, or null for the codec's own
    */
   public static CodecSpec parse(String codec, String bits, String allotment) {
     int fixed = CodecRecipe.parse(codec).fixedBits();
-    double[] keysAndValues = fixed > 0 ? new double[] {fixed, fixed} : bits(bits);
+    double[] wanted = bits(bits != null ? bits : fixed > 0 ? String.valueOf(fixed) : "3");
     return new CodecSpec(
         codec,
-        keysAndValues[0],
-        keysAndValues[1],
-        allotment == null ? defaultAllotment(codec) : Allotment.parse(allotment));
+        wanted[0],
+        wanted[1],
+        allotment == null
+            ? defaultAllotment(codec, wanted[0], wanted[1])
+            : Allotment.parse(allotment));
   }
 
   private static double[] bits(String text) {
@@ -133,6 +150,42 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
     return recipe().fixedBits() > 0;
   }
 
+  /** The largest mean width of a set of channels between which bits move. */
+  double widestMean() {
+    return allotment == Allotment.SEPARATE
+        ? Math.max(keyBits, valueBits)
+        : (keyBits + valueBits) / 2;
+  }
+
+  /**
+   * Checks that a model's heads can have this codec.
+   *
+   * @throws TurboEsmException if bits are not whole over a head, or there is no such rotation
+   */
+  public void requireHeadDim(int headDim) {
+    if (!isWhole(keyBits * headDim) || !isWhole(valueBits * headDim)) {
+      throw new TurboEsmException(
+          "bits "
+              + number(keyBits)
+              + ","
+              + number(valueBits)
+              + " are not whole over a head of "
+              + headDim
+              + " channels; choose others");
+    }
+    CodecRecipe recipe = recipe();
+    boolean rotated =
+        recipe.keys() == Coordinates.HADAMARD || recipe.values() == Coordinates.HADAMARD;
+    if (rotated && !HadamardMatrix.exists(headDim)) {
+      throw new TurboEsmException(
+          "codec "
+              + codec
+              + " needs a Hadamard matrix of head_dim "
+              + headDim
+              + ", which it cannot make; leave it out");
+    }
+  }
+
   /** Whether keys carry the sign of their residual in a bit beside {@link #keyBits}. */
   public boolean sign() {
     return recipe().has(Trait.SIGN_BESIDE);
@@ -154,7 +207,9 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
   public String label() {
     String bits = " K" + number(keyBits) + " V" + number(valueBits);
     String moved =
-        allotment == defaultAllotment(codec) ? "" : ", bits allotted by " + allotment.label();
+        allotment == defaultAllotment(codec, keyBits, valueBits)
+            ? ""
+            : ", bits allotted by " + allotment.label();
     return codec + bits + moved;
   }
 

@@ -16,6 +16,9 @@ record CoordinateFit(double[][] forward, double[][] inverse, double[] mean, floa
   /** Eigenvalues of a weight below this share of the largest are raised to it. */
   private static final double FLOOR = 1e-6;
 
+  /** Weights below this are none, since their inverse roots must fit a float. */
+  static final double NOTHING = 1e-30;
+
   /**
    * A channel that never varies has this share of the largest scale, so that it can be divided by.
    */
@@ -31,7 +34,11 @@ record CoordinateFit(double[][] forward, double[][] inverse, double[] mean, floa
    */
   static CoordinateFit weighted(double[][] weight, double[][] covariance, double[] mean) {
     SymmetricMatrix.Eigen eigen = SymmetricMatrix.eigen(weight);
-    double floor = Math.max(eigen.values()[0] * FLOOR, Double.MIN_NORMAL);
+    if (!(eigen.values()[0] > NOTHING)) {
+      // Errors cost nothing in any direction: any coordinates will do.
+      return weighted(SymmetricMatrix.identity(mean.length), covariance, mean);
+    }
+    double floor = eigen.values()[0] * FLOOR;
     double[][] root = SymmetricMatrix.apply(eigen, value -> Math.sqrt(Math.max(value, floor)));
     double[][] inverseRoot =
         SymmetricMatrix.apply(eigen, value -> 1 / Math.sqrt(Math.max(value, floor)));

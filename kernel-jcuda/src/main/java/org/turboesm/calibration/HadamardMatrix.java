@@ -17,15 +17,21 @@ final class HadamardMatrix {
     return SymmetricMatrix.scaled(signs(size), 1 / Math.sqrt(size));
   }
 
+  /** Whether there is one of this size among those that can be made here. */
+  static boolean exists(int size) {
+    return size == 1
+        || (size % 2 == 0 && (exists(size / 2) || (isPrime(size - 1) && (size - 1) % 4 == 3)));
+  }
+
   private static double[][] signs(int size) {
     if (size == 1) {
       return new double[][] {{1}};
     }
-    if (Integer.bitCount(size) > 1 && isPrime(size - 1) && (size - 1) % 4 == 3) {
-      return paley(size - 1);
-    }
-    if (size % 2 != 0) {
+    if (!exists(size)) {
       throw new IllegalArgumentException("no construction of a Hadamard matrix of this size");
+    }
+    if (!exists(size / 2)) {
+      return paley(size - 1);
     }
     double[][] half = signs(size / 2);
     double[][] signs = new double[size][size];

@@ -1,6 +1,7 @@
 package org.turboesm.calibration;
 
 import java.io.Serializable;
+import java.util.Objects;
 
 /**
  * Pass 1 of calibration: second moments of one layer's queries, keys and values, head by head, of
@@ -8,7 +9,8 @@ import java.io.Serializable;
  * and commutative to the last bit, so the artefact does not depend on how proteins were
  * partitioned.
  *
- * <p>Costs 6 heads headDim (headDim + 1) / 2 doubles, and as many multiplications a token.
+ * <p>Each of the two kinds costs 3 heads headDim (headDim + 1) / 2 doubles, and as many
+ * multiplications a token.
  */
 public final class MomentAccumulator implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -16,7 +18,7 @@ public final class MomentAccumulator implements Serializable {
   /** A protein is rounded by 5e-7, far below the variance of a single token. */
   private static final double QUANTUM = 0x1p-20;
 
-  /** Importances are shares of a protein's output: their sums are smaller. */
+  /** Importances are shares of a protein's output, so that their sums are smaller. */
   private static final double IMPORTANCE_QUANTUM = 0x1p-24;
 
   private long proteins;
@@ -28,13 +30,20 @@ public final class MomentAccumulator implements Serializable {
   private final SecondMoments importantKeys;
   private final SecondMoments importantValues;
 
-  public MomentAccumulator(int heads, int headDim) {
-    this.queries = new SecondMoments(heads, headDim, QUANTUM);
-    this.keys = new SecondMoments(heads, headDim, QUANTUM);
-    this.values = new SecondMoments(heads, headDim, QUANTUM);
-    this.importantQueries = new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM);
-    this.importantKeys = new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM);
-    this.importantValues = new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM);
+  /**
+   * An accumulator of either or both kinds.
+   *
+   * @param plain whether moments of all tokens alike are wanted
+   * @param important whether moments weighed by importance are
+   */
+  public MomentAccumulator(int heads, int headDim, boolean plain, boolean important) {
+    this.queries = plain ? new SecondMoments(heads, headDim, QUANTUM) : null;
+    this.keys = plain ? new SecondMoments(heads, headDim, QUANTUM) : null;
+    this.values = plain ? new SecondMoments(heads, headDim, QUANTUM) : null;
+    this.importantQueries =
+        important ? new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM) : null;
+    this.importantKeys = important ? new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM) : null;
+    this.importantValues = important ? new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM) : null;
   }
 
   /**
@@ -43,24 +52,22 @@ public final class MomentAccumulator implements Serializable {
    * @param proteinQueries [tokens, heads, headDim], scaled and rotated
    * @param proteinKeys [tokens, heads, headDim], rotated
    * @param proteinValues [tokens, heads, headDim]
-   * @param importance of its tokens; moments weighed by it are left out where all count alike
-   * @param plain whether moments of all tokens alike are wanted
+   * @param importance of its tokens
    */
   void addProtein(
       float[] proteinQueries,
       float[] proteinKeys,
       float[] proteinValues,
-      TokenImportance importance,
-      boolean plain) {
+      TokenImportance importance) {
     int proteinTokens = importance.tokens();
     proteins++;
     tokens += proteinTokens;
-    if (plain) {
+    if (queries != null) {
       queries.add(proteinQueries, proteinTokens, null);
       keys.add(proteinKeys, proteinTokens, null);
       values.add(proteinValues, proteinTokens, null);
     }
-    if (importance.keys() != null) {
+    if (importantQueries != null) {
       importantQueries.add(proteinQueries, proteinTokens, importance.queries());
       importantKeys.add(proteinKeys, proteinTokens, importance.keys());
       importantValues.add(proteinValues, proteinTokens, importance.values());
@@ -71,12 +78,16 @@ public final class MomentAccumulator implements Serializable {
   public MomentAccumulator merge(MomentAccumulator other) {
     proteins += other.proteins;
     tokens += other.tokens;
-    queries.merge(other.queries);
-    keys.merge(other.keys);
-    values.merge(other.values);
-    importantQueries.merge(other.importantQueries);
-    importantKeys.merge(other.importantKeys);
-    importantValues.merge(other.importantValues);
+    if (queries != null) {
+      queries.merge(other.queries);
+      keys.merge(other.keys);
+      values.merge(other.values);
+    }
+    if (importantQueries != null) {
+      importantQueries.merge(other.importantQueries);
+      importantKeys.merge(other.importantKeys);
+      importantValues.merge(other.importantValues);
+    }
     return this;
   }
 
@@ -110,16 +121,16 @@ public final class MomentAccumulator implements Serializable {
     return other instanceof MomentAccumulator that
         && proteins == that.proteins
         && tokens == that.tokens
-        && queries.equals(that.queries)
-        && keys.equals(that.keys)
-        && values.equals(that.values)
-        && importantQueries.equals(that.importantQueries)
-        && importantKeys.equals(that.importantKeys)
-        && importantValues.equals(that.importantValues);
+        && Objects.equals(queries, that.queries)
+        && Objects.equals(keys, that.keys)
+        && Objects.equals(values, that.values)
+        && Objects.equals(importantQueries, that.importantQueries)
+        && Objects.equals(importantKeys, that.importantKeys)
+        && Objects.equals(importantValues, that.importantValues);
   }
 
   @Override
   public int hashCode() {
-    return 31 * keys.hashCode() + importantKeys.hashCode();
+    return Objects.hash(keys, importantKeys);
   }
 }

@@ -17,6 +17,7 @@ final class SecondMoments implements Serializable {
   private final int heads;
   private final int headDim;
   private final double quantum;
+  private final long[] vectors;
   private final double[] weights;
   private final double[] sums;
   private final double[] products;
@@ -28,6 +29,7 @@ final class SecondMoments implements Serializable {
     this.heads = heads;
     this.headDim = headDim;
     this.quantum = quantum;
+    this.vectors = new long[heads];
     this.weights = new double[heads];
     this.sums = new double[heads * headDim];
     this.products = new double[heads * triangle()];
@@ -61,6 +63,7 @@ final class SecondMoments implements Serializable {
           }
           addOuterProduct(vector, w, protein);
           weight += w;
+          vectors[h]++;
         }
       }
       weights[h] = exact(weights[h] + rounded(weight));
@@ -98,8 +101,8 @@ final class SecondMoments implements Serializable {
               + sum
               + ", beyond what can be added exactly ("
               + QUANTA * quantum
-              + "); the model's activations overflow, or the calibration set is too large: use"
-              + " fewer --calibration-proteins");
+              + "); the model's activations overflow (are its weights whole?), or the calibration set is"
+              + " too large: use fewer --calibration-proteins");
     }
     return sum;
   }
@@ -108,6 +111,9 @@ final class SecondMoments implements Serializable {
   void merge(SecondMoments other) {
     if (heads != other.heads || headDim != other.headDim || quantum != other.quantum) {
       throw new IllegalArgumentException("moments of different models cannot be merged");
+    }
+    for (int h = 0; h < heads; h++) {
+      vectors[h] += other.vectors[h];
     }
     add(other.weights, weights);
     add(other.sums, sums);
@@ -118,6 +124,11 @@ final class SecondMoments implements Serializable {
     for (int i = 0; i < target.length; i++) {
       target[i] = exact(target[i] + source[i]);
     }
+  }
+
+  /** How many vectors of one head had any weight. */
+  long vectors(int head) {
+    return vectors[head];
   }
 
   /** The sum of one head's weights. */
@@ -153,6 +164,7 @@ final class SecondMoments implements Serializable {
         && heads == that.heads
         && headDim == that.headDim
         && quantum == that.quantum
+        && Arrays.equals(vectors, that.vectors)
         && Arrays.equals(weights, that.weights)
         && Arrays.equals(sums, that.sums)
         && Arrays.equals(products, that.products);

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * How much the quantization error of each token of a protein weighs in the attention output of one
- * layer, as a share of that output's squared length.
+ * layer, against that output's squared length.
  *
  * <p>With softmax weights p_it of query i on token t, output o_i = sum_t p_it v_t and its
  * projection W, an error e_t of the values changes W o_i by sum_t p_it W e_t, and an error d_t of
@@ -18,9 +18,11 @@ import java.util.Arrays;
  * </pre>
  *
  * With f_it = p_it |W (v_t - o_i)|^2 the importance of a value is sum_i p_it, of a key sum_i f_it,
- * and of a query sum_t f_it, each divided by the squared length of all of the protein's outputs.
- * Weighting by p_it^2, as independent errors would have it, measured worse at low bits, most in the
- * first layer, where keys of equal residues are nearly equal.
+ * and of a query sum_t f_it, each divided by the squared length of all of the protein's outputs;
+ * that of a value is multiplied by {@link #scale}, so that it does not hang on how large weights
+ * and activations of a model are. Weighting by p_it^2, as independent errors would have it,
+ * measured worse at low bits, most in the first layer, where keys of equal residues are nearly
+ * equal.
  *
  * <p>Costs 2 tokens headDim multiplications and tokens exponentials for each head and query looked
  * at; of long proteins, 64 queries evenly spaced stand for all. With 256, held-out errors of the
@@ -28,6 +30,9 @@ import java.util.Arrays;
  */
 final class TokenImportance {
   private static final int MAX_QUERIES = 64;
+
+  /** An output of a smaller squared length has no importance. */
+  private static final double NOTHING = 1e-30;
 
   private final int tokens;
   private final float[][] queries;
@@ -99,7 +104,8 @@ final class TokenImportance {
       }
     }
     int looked = Math.min(tokens, MAX_QUERIES);
-    float share = outputSquares > 0 ? (float) ((double) tokens / looked / outputSquares) : 0;
+    double share = outputSquares > NOTHING ? (double) tokens / looked / outputSquares : 0;
+    double valueShare = share * scale(gram);
     float[] weights = new float[tokens];
     float[] cross = new float[tokens];
     for (int n = 0; n < looked; n++) {
@@ -112,12 +118,33 @@ final class TokenImportance {
         addScaled(outputs[offset + c], projected[c], cross);
       }
       softmax(weights);
-      addQuery(h, i, weights, cross, squares, share);
+      addQuery(h, i, weights, cross, squares, share, valueShare);
     }
   }
 
+  /**
+   * What a value's importance is multiplied by: the trace of W_o,h^T W_o,h; one where that is
+   * nothing.
+   *
+   * @param gram [headDim * headDim]
+   */
+  static double scale(double[] gram) {
+    int headDim = (int) Math.sqrt(gram.length);
+    double trace = 0;
+    for (int i = 0; i < headDim; i++) {
+      trace += gram[i * headDim + i];
+    }
+    return trace > NOTHING ? trace : 1;
+  }
+
   private void addQuery(
-      int h, int i, float[] weights, float[] cross, float[] squares, float share) {
+      int h,
+      int i,
+      float[] weights,
+      float[] cross,
+      float[] squares,
+      double share,
+      double valueShare) {
     double outputSquare = 0;
     for (int t = 0; t < tokens; t++) {
       outputSquare += weights[t] * cross[t];
@@ -126,9 +153,9 @@ final class TokenImportance {
     double sum = 0;
     for (int t = 0; t < tokens; t++) {
       float distance = Math.max(0, squares[t] - 2 * cross[t] + square);
-      float f = share * weights[t] * distance;
+      float f = (float) (share * weights[t] * distance);
       keys[h][t] += f;
-      values[h][t] += share * weights[t];
+      values[h][t] += (float) (valueShare * weights[t]);
       sum += f;
     }
     queries[h][i] = (float) sum;

@@ -50,7 +50,7 @@ final class TransformFit {
     double[][] weight = SymmetricMatrix.scaled(queries.moment(head), share);
     return fit(
         recipe.keys(),
-        SymmetricMatrix.shrunk(weight, shrinkage(weight.length)),
+        SymmetricMatrix.shrunk(weight, shrinkage(weight.length, queries.vectors(head))),
         moments.keys(important),
         head);
   }
@@ -58,7 +58,8 @@ final class TransformFit {
   /** Errors of values weigh as W_o takes them: W_o^T W_o. */
   private CoordinateFit values(int head, double[] gram) {
     SecondMoments values = moments.values(important);
-    double share = important ? values.weight(head) / moments.proteins() : 1;
+    double share =
+        important ? values.weight(head) / moments.proteins() / TokenImportance.scale(gram) : 1;
     int headDim = values.mean(head).length;
     double[][] weight = new double[headDim][headDim];
     for (int i = 0; i < headDim; i++) {
@@ -75,10 +76,11 @@ final class TransformFit {
     boolean centred = recipe.has(Trait.CENTRED);
     double[] mean = centred ? vectors.mean(head) : new double[size];
     double[][] spread = SymmetricMatrix.covariance(vectors.moment(head), mean);
-    if (centred) {
-      spread = SymmetricMatrix.shrunk(spread, shrinkage(size));
+    if (centred || coordinates == Coordinates.ERROR_WEIGHTED) {
+      spread = SymmetricMatrix.shrunk(spread, shrinkage(size, vectors.vectors(head)));
     }
-    double factor = important ? Math.sqrt(SymmetricMatrix.trace(weight) / size) : 1;
+    double meanWeight = SymmetricMatrix.trace(weight) / size;
+    double factor = important && meanWeight > CoordinateFit.NOTHING ? Math.sqrt(meanWeight) : 1;
     return switch (coordinates) {
       case ERROR_WEIGHTED -> {
         CoordinateFit weighted = CoordinateFit.weighted(weight, spread, mean);
@@ -97,10 +99,10 @@ final class TransformFit {
   }
 
   /**
-   * How much of the correlations is left out: they are estimates from so many tokens, of full rank
-   * only from headDim tokens on.
+   * How much of the correlations is left out: they are estimates from so many vectors, of full rank
+   * only from headDim of them on.
    */
-  private double shrinkage(int headDim) {
-    return headDim / (double) (headDim + moments.tokens());
+  private static double shrinkage(int headDim, long vectors) {
+    return headDim / (double) (headDim + vectors);
   }
 }

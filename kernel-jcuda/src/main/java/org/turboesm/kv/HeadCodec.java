@@ -39,6 +39,19 @@ public record HeadCodec(
     ChannelRange valueRange)
     implements Serializable {
 
+  public HeadCodec {
+    int headDim = key.size();
+    if (query.size() != headDim
+        || value.size() != headDim
+        || output.size() != headDim
+        || keyCodebook.headDim() != headDim
+        || valueCodebook.headDim() != headDim
+        || keyRange.lowest().length != headDim
+        || valueRange.lowest().length != headDim) {
+      throw new IllegalArgumentException("maps, tables and ranges of different sizes");
+    }
+  }
+
   /** A codec whose channels may have any value. */
   public HeadCodec(
       AffineMap key,

@@ -5,7 +5,7 @@ import java.util.Arrays;
 /**
  * A scale for each token's values: their largest magnitude, rounded up to bfloat16, so that what is
  * divided by it lies within [-1, 1]. Zeros have scale 0; they are coded as they are, and whatever
- * their codes stand for, times 0 it is 0 again. A NaN among the values makes its token's scale one.
+ * their codes stand for, times 0 it is 0 again. A NaN among the values makes its token's scale NaN.
  */
 final class ValueScales {
   private static final int BLOCK = PackedKvLayout.BLOCK_TOKENS;

@@ -61,7 +61,7 @@ class CalibrationPassesTest {
   void degenerateProteinsGiveFiniteCodecs(String family, String protein) {
     KvCodec codec =
         FittedCalibration.codec(
-            engine, weights, CodecSpec.parse(family, "3", null), List.of(List.of(protein)));
+            engine, weights, CodecSpec.parse(family, null, null), List.of(List.of(protein)));
     for (List<HeadCodec> layer : codec.heads()) {
       for (HeadCodec head : layer) {
         for (AffineMap map : List.of(head.query(), head.key(), head.value(), head.output())) {
@@ -152,7 +152,7 @@ class CalibrationPassesTest {
     names.addAll(CodecSpec.ablations());
     List<KvCodec> codecs = new ArrayList<>();
     for (String name : names) {
-      CodecSpec spec = CodecSpec.parse(name, "3", null);
+      CodecSpec spec = CodecSpec.parse(name, null, null);
       KvCodec codec = calibration.fit(spec);
       double bits = 2 * 2 * 16 * (spec.keyBits() + spec.valueBits() + (spec.sign() ? 1 : 0));
       assertThat(

@@ -61,8 +61,12 @@ class CodecSpecTest {
   }
 
   @Test
-  void fixedBitsStandWhateverIsAskedFor() {
-    assertThat(CodecSpec.parse("int8", "3", null)).isEqualTo(CodecSpec.of("int8", 8, 8));
+  void fixedBitsNeedNotBeGivenAndCannotBeChanged() {
+    assertThat(CodecSpec.parse("int8", null, null)).isEqualTo(CodecSpec.of("int8", 8, 8));
+    assertThat(CodecSpec.parse("svd", null, null)).isEqualTo(CodecSpec.of("svd", 3, 3));
+    assertThatThrownBy(() -> CodecSpec.parse("int8", "3", null))
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessageContaining("8 bits");
     assertThatThrownBy(() -> CodecSpec.of("int4", 3, 3))
         .isInstanceOf(TurboEsmException.class)
         .hasMessageContaining("4 bits");
@@ -87,8 +91,8 @@ class CodecSpecTest {
   @Test
   void labelsSayWhatIsNotTheCodecsOwn() {
     assertThat(CodecSpec.parse("default", "3", null).label()).isEqualTo("default K3 V3");
-    assertThat(CodecSpec.parse("default", "2.5,1", "model").label())
-        .isEqualTo("default K2.5 V1, bits allotted by model");
+    assertThat(CodecSpec.parse("default", "2.5", "model").label())
+        .isEqualTo("default K2.5 V2.5, bits allotted by model");
   }
 
   @Test
@@ -96,7 +100,29 @@ class CodecSpecTest {
     assertThat(CodecSpec.codecs()).doesNotHaveDuplicates().contains("default", "svd", "fp8-e4m3");
     assertThat(CodecSpec.ablations()).doesNotHaveDuplicates().hasSize(8);
     for (String name : CodecSpec.codecs()) {
-      assertThat(CodecSpec.parse(name, "3", null).about()).isNotBlank();
+      assertThat(CodecSpec.parse(name, null, null).about()).isNotBlank();
     }
+  }
+
+  @Test
+  void differentBitsKeepKeysAndValuesApart() {
+    assertThat(CodecSpec.parse("default", "3,2", null).allotment()).isEqualTo(Allotment.SEPARATE);
+    assertThatThrownBy(() -> CodecSpec.parse("default", "3,2", "head"))
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessageContaining("apart")
+        .hasMessageContaining("separate");
+  }
+
+  @Test
+  void aHeadMustTakeWholeBitsAndHaveItsRotation() {
+    CodecSpec.parse("svd", "2.125", null).requireHeadDim(16);
+    assertThatThrownBy(() -> CodecSpec.parse("svd", "2.125", null).requireHeadDim(20))
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessageContaining("20 channels");
+    CodecSpec.of("hadamard", 3, 3).requireHeadDim(24);
+    assertThatThrownBy(() -> CodecSpec.of("hadamard", 3, 3).requireHeadDim(10))
+        .isInstanceOf(TurboEsmException.class)
+        .hasMessageContaining("Hadamard")
+        .hasMessageContaining("10");
   }
 }

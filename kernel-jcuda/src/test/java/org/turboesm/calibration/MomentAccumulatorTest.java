@@ -13,6 +13,7 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 import org.turboesm.TurboEsmException;
+import org.turboesm.kv.AffineMap;
 
 class MomentAccumulatorTest {
   private static final int HEADS = 2;
@@ -29,7 +30,7 @@ class MomentAccumulatorTest {
     Collections.shuffle(proteins, random);
     List<MomentAccumulator> parts = new ArrayList<>();
     for (int p = 0; p < partitions; p++) {
-      parts.add(new MomentAccumulator(HEADS, HEAD_DIM));
+      parts.add(new MomentAccumulator(HEADS, HEAD_DIM, true, true));
     }
     for (float[] protein : proteins) {
       add(parts.get(random.nextInt(partitions)), protein);
@@ -104,6 +105,27 @@ class MomentAccumulatorTest {
         .hasMessageContaining("NaN");
   }
 
+  /** A head whose outputs W_o does not read weighs nothing: any coordinates do, but finite ones. */
+  @Test
+  void aHeadWithoutOutputsGivesFiniteTransforms() {
+    float[] x = proteins(new Random(31)).get(0);
+    int tokens = x.length / (HEADS * HEAD_DIM);
+    double[][] grams = new double[HEADS][HEAD_DIM * HEAD_DIM];
+    MomentAccumulator moments = new MomentAccumulator(HEADS, HEAD_DIM, true, true);
+    moments.addProtein(x, x, x, TokenImportance.measure(grams, x, x, x, x, 1, tokens));
+    List<CodecRecipe> recipes = new ArrayList<>(CodecRecipe.codecs());
+    recipes.addAll(CodecRecipe.ablations());
+    for (CodecRecipe recipe : recipes) {
+      for (HeadTransform head : new TransformFit(recipe, moments).layer(grams).heads()) {
+        for (AffineMap map : List.of(head.key(), head.query(), head.value(), head.output())) {
+          for (float value : map.columns()) {
+            assertThat(value).as(recipe.label()).isFinite();
+          }
+        }
+      }
+    }
+  }
+
   private static List<float[]> proteins(Random random) {
     List<float[]> proteins = new ArrayList<>();
     for (int p = 0; p < PROTEINS; p++) {
@@ -117,7 +139,7 @@ class MomentAccumulatorTest {
   }
 
   private static MomentAccumulator accumulate(List<float[]> proteins) {
-    MomentAccumulator moments = new MomentAccumulator(HEADS, HEAD_DIM);
+    MomentAccumulator moments = new MomentAccumulator(HEADS, HEAD_DIM, true, true);
     proteins.forEach(protein -> add(moments, protein));
     return moments;
   }
@@ -141,8 +163,7 @@ class MomentAccumulatorTest {
         queries,
         keys,
         values,
-        TokenImportance.measure(grams, queries, keys, values, values, squares, tokens),
-        true);
+        TokenImportance.measure(grams, queries, keys, values, values, squares, tokens));
   }
 
   private static float[] times(float factor, float[] values) {

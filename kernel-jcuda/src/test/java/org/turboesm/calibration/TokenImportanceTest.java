@@ -30,7 +30,7 @@ class TokenImportanceTest {
         for (int t = 0; t < tokens; t++) {
           double f = protein.p(h, i)[t] * protein.distance(h, t, i) / SQUARES;
           keys[t] += f;
-          values[t] += protein.p(h, i)[t] / SQUARES;
+          values[t] += protein.p(h, i)[t] / SQUARES * protein.trace(h);
           query += f;
           largest = Math.max(largest, protein.distance(h, t, i) / SQUARES);
         }
@@ -42,7 +42,7 @@ class TokenImportanceTest {
         assertThat((double) importance.keys()[h][t])
             .isCloseTo(keys[t], within(64 * 0x1p-23 * tokens * Math.max(largest, 1)));
         assertThat((double) importance.values()[h][t])
-            .isCloseTo(values[t], within(64 * 0x1p-23 * tokens));
+            .isCloseTo(values[t], within(64 * 0x1p-23 * tokens * protein.trace(h)));
       }
     }
   }
@@ -69,7 +69,7 @@ class TokenImportanceTest {
       for (int c = 0; c < HEAD_DIM; c++) {
         error[c] = errors[(t * HEADS + h) * HEAD_DIM + c];
       }
-      bound += importance.values()[h][t] * protein.projectedSquare(h, error);
+      bound += importance.values()[h][t] / protein.trace(h) * protein.projectedSquare(h, error);
     }
     assertThat(cost).isPositive().isLessThan(bound);
   }
@@ -77,12 +77,13 @@ class TokenImportanceTest {
   @Test
   void evenlySpacedQueriesStandForAllOfALongProtein() {
     int tokens = 1000;
-    TokenImportance importance = new Protein(tokens).importance();
+    Protein protein = new Protein(tokens);
+    TokenImportance importance = protein.importance();
     int looked = 0;
     double values = 0;
     for (int t = 0; t < tokens; t++) {
       looked += importance.queries()[0][t] > 0 ? 1 : 0;
-      values += importance.values()[0][t];
+      values += importance.values()[0][t] / protein.trace(0);
     }
     assertThat(looked).isEqualTo(64);
     assertThat(values).isCloseTo(tokens / SQUARES, within(1e-3 * tokens / SQUARES));
@@ -138,6 +139,14 @@ class TokenImportanceTest {
         }
       }
       return grams;
+    }
+
+    double trace(int h) {
+      double trace = 0;
+      for (int c = 0; c < HEAD_DIM; c++) {
+        trace += grams()[h][c * HEAD_DIM + c];
+      }
+      return trace;
     }
 
     float[] outputs() {

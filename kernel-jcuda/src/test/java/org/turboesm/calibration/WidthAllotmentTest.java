@@ -35,7 +35,7 @@ class WidthAllotmentTest {
         assertThat(sum(layer.keys()[h]) + sum(layer.values()[h])).isEqualTo(56);
       }
     }
-    assertThat(sum(widths.get(0).keys()[0])).isNotEqualTo(40);
+    assertThat(sum(widths.get(0).keys()[0])).isNotEqualTo(28);
   }
 
   @Test
@@ -55,6 +55,21 @@ class WidthAllotmentTest {
     assertThat(total(widths.get(0))).isNotEqualTo(HEADS * 56);
   }
 
+  @Test
+  void allBitsThatASpecMayHaveFit() {
+    for (int keyBits = 1; keyBits <= 8; keyBits++) {
+      for (int valueBits = 1; valueBits <= 8; valueBits++) {
+        CodecSpec spec = CodecSpec.of("svd", keyBits, valueBits);
+        int maxBits = CodebookFit.maxBits(spec.widestMean());
+        double[][][] equal = new double[HEADS][HEAD_DIM][maxBits + 1];
+        LayerWidths layer =
+            new WidthAllotment(spec, List.of(new LayerDistortions(equal, equal))).widths().get(0);
+        assertThat(sum(layer.keys()[0])).isEqualTo(keyBits * HEAD_DIM);
+        assertThat(sum(layer.values()[1])).isEqualTo(valueBits * HEAD_DIM);
+      }
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(Allotment.class)
   void widerSetsNeverErrMore(Allotment allotment) {
@@ -66,7 +81,14 @@ class WidthAllotmentTest {
   }
 
   private List<LayerWidths> widths(Allotment allotment) {
-    return new WidthAllotment(new CodecSpec("default", 2.5, 1, allotment), layers).widths();
+    return new WidthAllotment(spec(allotment), layers).widths();
+  }
+
+  /** Keys and values have one mean where bits move between them. */
+  private static CodecSpec spec(Allotment allotment) {
+    return allotment == Allotment.SEPARATE
+        ? new CodecSpec("default", 2.5, 1, allotment)
+        : new CodecSpec("default", 1.75, 1.75, allotment);
   }
 
   private double distortion(List<LayerWidths> widths) {
