@@ -198,6 +198,10 @@ public final class SweepReport {
   }
 
   private static String percent(Double share) {
-    return share == null ? "-" : String.format(Locale.ROOT, "%+.2f%%", 100 * share);
+    if (share == null) {
+      return "-";
+    }
+    // Rounded to a whole number first, which has no negative zero.
+    return String.format(Locale.ROOT, "%+.2f%%", Math.round(10_000 * share) / 100.0);
   }
 }

@@ -9,7 +9,6 @@ class FidelityRowTest {
   @Test
   void theLabelHasFractionsOnlyWhereTheyAre() {
     assertThat(new SweepRow().codec("paper-sign", 3).row().label()).isEqualTo("paper-sign K3 V3");
-    assertThat(new SweepRow().codec("default", 2.125).row().label())
-        .isEqualTo("default K2.125 V2.125");
+    assertThat(new SweepRow().bits(2.125, 4).row().label()).isEqualTo("default K2.125 V4");
   }
 }

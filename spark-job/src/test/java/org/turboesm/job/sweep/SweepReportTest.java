@@ -86,6 +86,13 @@ class SweepReportTest {
     assertThat(cells.get(names.indexOf("cosine"))).isEqualTo("0.99512");
   }
 
+  @ParameterizedTest
+  @CsvSource({"0.4791, +47.91%", "-0.2212, -22.12%", "-0.000001, +0.00%", "0, +0.00%"})
+  void changesHaveASign(double change, String text) {
+    List<FidelityRow> one = List.of(new SweepRow().perplexityChange(change).row());
+    assertThat(cells(one, 2).get(17)).isEqualTo(text);
+  }
+
   @Test
   void columnsAreAligned() {
     List<String> lines = SweepReport.table(TWO).lines().toList();

@@ -14,7 +14,8 @@ final class SweepRow {
           "0123456789abcdef");
 
   private String codec = "default";
-  private double bits = 3;
+  private double keyBits = 3;
+  private double valueBits = 3;
   private String allotment = "head";
   private String calibratedOn = "other proteins";
   private int calibrationProteins = 64;
@@ -29,7 +30,12 @@ final class SweepRow {
 
   SweepRow codec(String of, double meanBits) {
     codec = of;
-    bits = meanBits;
+    return bits(meanBits, meanBits);
+  }
+
+  SweepRow bits(double ofKeys, double ofValues) {
+    keyBits = ofKeys;
+    valueBits = ofValues;
     return this;
   }
 
@@ -65,6 +71,11 @@ final class SweepRow {
     return this;
   }
 
+  SweepRow perplexityChange(double share) {
+    perplexityChange = share;
+    return this;
+  }
+
   /** Without the figures of the language-model head. */
   SweepRow withoutLogits() {
     kl = null;
@@ -75,21 +86,21 @@ final class SweepRow {
   FidelityRow row() {
     return new FidelityRow(
         codec,
-        bits,
-        bits,
+        keyBits,
+        valueBits,
         false,
         allotment,
-        bits,
-        bits,
+        keyBits,
+        valueBits,
         calibratedOn,
         calibrationProteins,
         mode,
         prefill,
         32,
-        4 * bits,
+        2 * (keyBits + valueBits),
         1000,
-        32 / bits,
-        16 / bits,
+        64 / (keyBits + valueBits),
+        32 / (keyBits + valueBits),
         2,
         nmse,
         nmse,
