@@ -145,9 +145,9 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
     return recipe().about();
   }
 
-  /** Whether bits are fixed by the codec's name. */
-  public boolean hasFixedBits() {
-    return recipe().fixedBits() > 0;
+  /** Whether a codec has bits of its own, which cannot be chosen. */
+  public static boolean fixesBits(String codec) {
+    return CodecRecipe.parse(codec).fixedBits() > 0;
   }
 
   /** The largest mean width of a set of channels between which bits move. */

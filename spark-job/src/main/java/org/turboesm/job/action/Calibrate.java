@@ -67,6 +67,7 @@ public final class Calibrate {
     if (sample.size() == 0) {
       throw new TurboEsmException("there is no protein to calibrate on");
     }
+    codecs.forEach(codec -> codec.requireHeadDim(model.config().headDim()));
     JavaRDD<String> sequences = spark.parallelize(sample.sequences(), partitions);
     int reducers = Math.min(model.config().layers(), partitions);
     // Locals, so that tasks do not carry this object, which holds the Spark context.

@@ -122,13 +122,13 @@ public final class CalibrationRun {
             List.of(),
             Prefill.parse("0.5"),
             Score.batchTokens(model.config(), Integer.MAX_VALUE));
-    Dataset<Row> measured =
-        new Score(settings, fitted, EmbedCounters.register(spark.sparkContext()))
-            .measure(heldOut.dataset(spark).repartition(heldOut.size()));
-    // The few rows come here once, for the summary reads them twice.
-    Dataset<Row> rows = spark.createDataFrame(measured.collectAsList(), OutputSchema.FIDELITY);
-    Map<String, FidelitySummary> summaries = FidelitySummaries.of(rows);
-    return fitted.withHeldOut(FidelitySummaries.heldOut(summaries));
+    try (Score score = new Score(settings, fitted, EmbedCounters.register(spark.sparkContext()))) {
+      Dataset<Row> measured = score.measure(heldOut.dataset(spark).repartition(heldOut.size()));
+      // The few rows come here once, for the summary reads them twice.
+      Dataset<Row> rows = spark.createDataFrame(measured.collectAsList(), OutputSchema.FIDELITY);
+      Map<String, FidelitySummary> summaries = FidelitySummaries.of(rows);
+      return fitted.withHeldOut(FidelitySummaries.heldOut(summaries));
+    }
   }
 
   private Configuration hadoop() {

@@ -202,17 +202,18 @@ public final class ProteinRun {
     return phases.run(
         "fidelity",
         () -> {
-          try (TaskProgress progress =
-              TaskProgress.watch(
-                  spark.sparkContext(),
-                  phases.console(),
-                  "fidelity",
-                  proteins,
-                  scoredModes,
-                  (size.getLong(0) + 2 * proteins) * scoredModes,
-                  counters)) {
+          try (Score score = new Score(scored, calibration, counters);
+              TaskProgress progress =
+                  TaskProgress.watch(
+                      spark.sparkContext(),
+                      phases.console(),
+                      "fidelity",
+                      proteins,
+                      scoredModes,
+                      (size.getLong(0) + 2 * proteins) * scoredModes,
+                      counters)) {
             ProteinPlan plan = ProteinPlan.of(heldOut, parallelism(), scored.batchTokens());
-            new Score(scored, calibration, counters)
+            score
                 .measure(plan.apply(heldOut))
                 .write()
                 .option("compression", "zstd")

@@ -1,6 +1,9 @@
 package org.turboesm.job.action;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -12,13 +15,14 @@ import org.turboesm.udf.EmbedSettings;
 import org.turboesm.udf.FidelityPartition;
 
 /** Measures what the packed cache costs, on proteins that calibration did not see. */
-public final class Score {
+public final class Score implements AutoCloseable {
   /** What a measurement may keep of one batch, the attention output of every layer. */
   private static final long KEPT_BYTES = 256L << 20;
 
   private final EmbedSettings settings;
   private final Calibration calibration;
   private final EmbedCounters counters;
+  private final List<Broadcast<Calibration>> broadcasts = new ArrayList<>();
 
   /** Measures with these settings; counts what is done. */
   public Score(EmbedSettings settings, Calibration calibration, EmbedCounters counters) {
@@ -39,18 +43,21 @@ public final class Score {
    * Measures proteins.
    *
    * @param proteins of schema PROTEINS, in the partitions they are to be run in
-   * @return of schema FIDELITY; computed when it is used
+   * @return of schema FIDELITY; computed when it is used, which must be before this is closed
    */
   public Dataset<Row> measure(Dataset<Row> proteins) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(proteins.sparkSession().sparkContext());
+    Broadcast<Calibration> shared = spark.broadcast(calibration);
+    broadcasts.add(shared);
     return proteins.mapPartitions(
-        new FidelityPartition(
-            settings,
-            spark.broadcast(calibration),
-            proteins.schema(),
-            OutputSchema.FIDELITY,
-            counters),
+        new FidelityPartition(settings, shared, proteins.schema(), OutputSchema.FIDELITY, counters),
         Encoders.row(OutputSchema.FIDELITY));
+  }
+
+  /** Takes the calibration from the executors. */
+  @Override
+  public void close() {
+    broadcasts.forEach(Broadcast::destroy);
   }
 }

@@ -18,10 +18,9 @@ final class CodecOptions {
   @Option(
       names = "--bits",
       paramLabel = "K[,V]",
-      defaultValue = "3",
       description =
-          "Mean bits a value, multiples of 1/8: one number, or one for keys and one for values."
-              + " Default: ${DEFAULT-VALUE}.")
+          "Mean bits a value, multiples of 1/8: one number, or one for keys and one for values, which"
+              + " then stay apart. Default: 3, or those that the codec's name fixes.")
   private String bits;
 
   @Option(
@@ -29,8 +28,9 @@ final class CodecOptions {
       paramLabel = "SET",
       description =
           "Among which channels bits may move, the total exact: separate (the keys of a head, and"
-              + " its values), head (both together), layer or model. Default: head, or separate for"
-              + " codecs that do not measure keys and values in one unit.")
+              + " its values), head (both together), layer or model. Default: head, or separate where"
+              + " --bits are two numbers or the codec does not measure keys and values in one"
+              + " unit.")
   private String allotment;
 
   @Option(

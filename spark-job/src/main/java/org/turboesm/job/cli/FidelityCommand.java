@@ -214,7 +214,7 @@ final class FidelityCommand implements Callable<Integer> {
     for (String name : names) {
       spec.commandLine()
           .getOut()
-          .printf("%-27s %s%n", name, CodecSpec.parse(name, "3", null).about());
+          .printf("%-27s %s%n", name, CodecSpec.parse(name, null, null).about());
     }
     spec.commandLine().getOut().flush();
   }

@@ -91,7 +91,7 @@ final class PaperCommand implements Callable<Integer> {
         spec, () -> Options.requirePositive("--calibration-proteins", calibrationProteins));
     Prefill prefilled = Options.read(spec, () -> Prefill.parse(prefill));
     Phases phases = new Phases(Console.of(spec.commandLine().getErr()));
-    String name = model == null ? available() : model;
+    String name = model == null ? available(phases.console()) : model;
     List<String> others = Options.split(calibrateOn);
     try (DemoProteins demo = DemoProteins.extract(Integer.MAX_VALUE);
         ResourceFile proteins = ResourceFile.extract(PaperFigures.PROTEINS_RESOURCE);
@@ -100,25 +100,24 @@ final class PaperCommand implements Callable<Integer> {
       PaperTable table =
           new PaperTable(
               session.spark(), new EngineSpec(name, engine, precision), prefilled, phases);
-      List<PaperTable.Measured> measured =
+      PaperTable.Result result =
           table.measure(
               proteins.file().toString(),
               others.isEmpty() ? List.of(demo.file().toString()) : others,
               calibrationProteins);
       spec.commandLine().getOut().println();
-      spec.commandLine()
-          .getOut()
-          .print(new PaperReport(PaperFigures.read(), measured, name).markdown());
+      spec.commandLine().getOut().print(new PaperReport(PaperFigures.read(), result).markdown());
       spec.commandLine().getOut().flush();
     }
     return CommandLine.ExitCode.OK;
   }
 
-  private static String available() {
+  private static String available(Console console) {
     try {
       ModelLocator.locate(PAPER_MODEL);
       return PAPER_MODEL;
     } catch (TurboEsmException e) {
+      console.line("measuring the model inside the jar instead of the paper's: " + e.getMessage());
       return ModelLocator.DEMO;
     }
   }

@@ -54,7 +54,7 @@ final class SweepCodecs {
       for (String allotment : moved) {
         for (String width : widths) {
           try {
-            specs.add(CodecSpec.parse(name, width, allotment));
+            specs.add(CodecSpec.parse(name, CodecSpec.fixesBits(name) ? null : width, allotment));
             possible = true;
           } catch (TurboEsmException e) {
             refused = e;

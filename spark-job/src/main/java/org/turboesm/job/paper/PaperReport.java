@@ -5,21 +5,27 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
+import org.turboesm.esm2.EsmConfig;
 import org.turboesm.job.paper.PaperTable.Measured;
+import org.turboesm.udf.ModelIdentity;
 
 /** The paper's figures and ours, side by side, as Markdown. */
 public final class PaperReport {
+  /** ESM-2 650M's. */
+  private static final int LAYERS = 33;
+
+  private static final int HEADS = 20;
+  private static final int HEAD_DIM = 64;
+
   private final PaperFigures paper;
   private final List<Measured> measured;
-  private final String model;
+  private final ModelIdentity model;
 
-  /**
-   * @param model that was measured
-   */
-  public PaperReport(PaperFigures paper, List<Measured> measured, String model) {
+  /** What was measured, beside the paper's figures. */
+  public PaperReport(PaperFigures paper, PaperTable.Result result) {
     this.paper = paper;
-    this.measured = List.copyOf(measured);
-    this.model = model;
+    this.measured = result.measured();
+    this.model = result.model();
   }
 
   /** The tables. */
@@ -35,8 +41,8 @@ public final class PaperReport {
             paper.source().paperDate(),
             paper.source().repository(),
             paper.model(),
-            model,
-            model.contains("650M")
+            model.name(),
+            hasThePapersSizes()
                 ? ""
                 : "; it is not the paper's, "
                     + paper.model()
@@ -46,7 +52,44 @@ public final class PaperReport {
         "\nThe same tokens' attention outputs in layer 0, on true inputs: the paper's way of"
             + " measuring.\n\n");
     table(text, Measured::layer0Cosines, false);
+    memory(text);
     return text.toString();
+  }
+
+  private boolean hasThePapersSizes() {
+    EsmConfig config = model.config();
+    return config.layers() == LAYERS && config.heads() == HEADS && config.headDim() == HEAD_DIM;
+  }
+
+  /** The paper's headline: what the cache of its model takes. */
+  private void memory(StringBuilder text) {
+    if (model.config().headDim() != HEAD_DIM) {
+      return;
+    }
+    PaperFigures.KvCache cache = paper.kvCache();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%nThe cache of %,d tokens in %s: %.1f MiB in fp32; %.1f MiB as the paper stores it,"
+                + " %.1fx less.%n",
+            cache.tokens(),
+            paper.model(),
+            cache.fullPrecisionMib(),
+            cache.packedMib(),
+            cache.ratio()));
+    measured.stream()
+        .filter(column -> !column.inSample())
+        .forEach(
+            column -> {
+              double mib = column.bytesPerTokenHead() * cache.tokens() * LAYERS * HEADS / (1 << 20);
+              text.append(
+                  String.format(
+                      Locale.ROOT,
+                      "%s here: %.1f MiB, %.1fx less.%n",
+                      column.name(),
+                      mib,
+                      cache.fullPrecisionMib() / mib));
+            });
   }
 
   private void table(

@@ -1,6 +1,5 @@
 package org.turboesm.job.paper;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -50,13 +49,23 @@ public final class PaperTable {
    * @param cosines of the decoded tokens' last hidden states, mean, by protein
    * @param layer0Cosines of their attention outputs in layer 0 on true inputs, mean, by protein
    */
-  @JsonInclude(JsonInclude.Include.NON_NULL)
   public record Measured(
       String name,
       boolean inSample,
       double bytesPerTokenHead,
       Map<String, Double> cosines,
       Map<String, Double> layer0Cosines) {}
+
+  /**
+   * All measurements.
+   *
+   * @param model that they are of
+   */
+  public record Result(ModelIdentity model, List<Measured> measured) {
+    public Result {
+      measured = List.copyOf(measured);
+    }
+  }
 
   /**
    * @param phases told of each step
@@ -75,7 +84,7 @@ public final class PaperTable {
    * @param others proteins to calibrate on for the held-out figures
    * @param calibrationProteins how many of these, at most
    */
-  public List<Measured> measure(String proteins, List<String> others, int calibrationProteins) {
+  public Result measure(String proteins, List<String> others, int calibrationProteins) {
     EngineCheck.check(engine, spark.sparkContext());
     ModelIdentity model =
         phases.run("model", () -> ModelIdentity.read(engine.model()), ModelIdentity::name);
@@ -102,7 +111,7 @@ public final class PaperTable {
       for (Calibration calibration : fit(model, unseen, heldOut)) {
         measured.add(score(model, calibration, false, rows));
       }
-      return measured;
+      return new Result(model, measured);
     }
   }
 
@@ -140,17 +149,14 @@ public final class PaperTable {
         () -> {
           Map<String, Double> cosines = new LinkedHashMap<>();
           Map<String, Double> layer0 = new LinkedHashMap<>();
-          new Score(settings, calibration, EmbedCounters.register(spark.sparkContext()))
-              .measure(proteins)
-              .orderBy("id")
-              .collectAsList()
-              .forEach(
-                  row -> {
-                    cosines.put(row.getAs("id"), row.getAs("hidden_cosine_mean"));
-                    layer0.put(
-                        row.getAs("id"),
-                        row.<Double>getList(row.fieldIndex("attention_cosine_mean")).get(0));
-                  });
+          try (Score score =
+              new Score(settings, calibration, EmbedCounters.register(spark.sparkContext()))) {
+            for (Row row : score.measure(proteins).orderBy("id").collectAsList()) {
+              String id = row.getAs("id");
+              cosines.put(id, row.getAs("hidden_cosine_mean"));
+              layer0.put(id, row.<Double>getList(row.fieldIndex("attention_cosine_mean")).get(0));
+            }
+          }
           double heads = (double) model.config().layers() * model.config().heads();
           return new Measured(
               calibration.spec().label(),

@@ -185,10 +185,6 @@ public final class FidelitySweep {
   }
 
   private List<FidelityRow> measure(ModelIdentity model, Samples samples) {
-    List<Configuration> configurations = new ArrayList<>();
-    for (Source source : samples.sources) {
-      configurations.addAll(configurations(model, source));
-    }
     Dataset<Row> proteins = samples.measured.dataset(spark);
     ProteinPlan plan =
         ProteinPlan.of(
@@ -198,8 +194,16 @@ public final class FidelitySweep {
     Dataset<Row> planned = plan.apply(proteins).persist(StorageLevel.MEMORY_AND_DISK());
     try {
       List<FidelityRow> rows = new ArrayList<>();
-      for (int c = 0; c < configurations.size(); c++) {
-        rows.add(measure(model, planned, configurations.get(c), c, configurations.size()));
+      int of = measurements(samples);
+      for (Source source : samples.sources) {
+        for (int size : sizes(source)) {
+          // Calibrations of one size at a time: those of a large model fill the driver's memory.
+          for (Calibration calibration : fit(model, source, size)) {
+            for (Configuration configuration : configurations(calibration, source)) {
+              rows.add(measure(model, planned, configuration, rows.size(), of));
+            }
+          }
+        }
       }
       return rows;
     } finally {
@@ -207,19 +211,25 @@ public final class FidelitySweep {
     }
   }
 
-  private List<Configuration> configurations(ModelIdentity model, Source source) {
+  private int measurements(Samples samples) {
+    int sizes = samples.sources.stream().mapToInt(source -> sizes(source).size()).sum();
+    int ways = settings.modes().stream().mapToInt(mode -> prefills(mode).size()).sum();
+    return sizes * settings.codecs().size() * ways;
+  }
+
+  /** Numbers of calibration proteins, as far as there are so many. */
+  private List<Integer> sizes(Source source) {
+    return settings.calibrationProteins().stream()
+        .map(n -> Math.min(n, source.proteins.size()))
+        .distinct()
+        .toList();
+  }
+
+  private List<Configuration> configurations(Calibration calibration, Source source) {
     List<Configuration> configurations = new ArrayList<>();
-    for (int size :
-        settings.calibrationProteins().stream()
-            .map(n -> Math.min(n, source.proteins.size()))
-            .distinct()
-            .toList()) {
-      for (Calibration calibration : fit(model, source, size)) {
-        for (Mode mode : settings.modes()) {
-          for (Prefill prefill : prefills(mode)) {
-            configurations.add(new Configuration(calibration, source.label, mode, prefill));
-          }
-        }
+    for (Mode mode : settings.modes()) {
+      for (Prefill prefill : prefills(mode)) {
+        configurations.add(new Configuration(calibration, source.label, mode, prefill));
       }
     }
     return configurations;
@@ -265,11 +275,13 @@ public final class FidelitySweep {
     return phases.run(
         String.format("measure %d of %d", index + 1, of),
         () -> {
-          new Score(scored, configuration.calibration, EmbedCounters.register(spark.sparkContext()))
-              .measure(proteins)
-              .write()
-              .option("compression", "zstd")
-              .parquet(folder);
+          try (Score score =
+              new Score(
+                  scored,
+                  configuration.calibration,
+                  EmbedCounters.register(spark.sparkContext()))) {
+            score.measure(proteins).write().option("compression", "zstd").parquet(folder);
+          }
           return new FidelityAggregates(
                   configuration.calibration,
                   configuration.source,

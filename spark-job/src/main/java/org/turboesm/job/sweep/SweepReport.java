@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.turboesm.TurboEsmException;
@@ -140,7 +141,7 @@ public final class SweepReport {
     return text.toString();
   }
 
-  /** A Markdown table with aligned columns; columns in which all rows are alike are left out. */
+  /** A Markdown table with aligned columns; what all rows share stands in a line below. */
   static String table(List<FidelityRow> rows) {
     List<Column> columns =
         COLUMNS.stream()
@@ -173,6 +174,14 @@ public final class SweepReport {
         }
         text.append("|\n");
       }
+    }
+    String shared =
+        COLUMNS.stream()
+            .filter(column -> !columns.contains(column))
+            .map(column -> column.name() + " " + column.cell().apply(rows.get(0)))
+            .collect(Collectors.joining(", "));
+    if (!shared.isEmpty()) {
+      text.append("\nAll rows: ").append(shared).append(".\n");
     }
     return text.toString();
   }
