@@ -10,6 +10,8 @@ import java.util.Arrays;
  * @param highest [headDim]
  */
 public record ChannelRange(float[] lowest, float[] highest) implements Serializable {
+  private static final float MARGIN = 1f / 64;
+
   public ChannelRange {
     if (lowest.length != highest.length) {
       throw new IllegalArgumentException(
@@ -27,14 +29,17 @@ public record ChannelRange(float[] lowest, float[] highest) implements Serializa
   }
 
   /**
-   * How many channels of a vector lie outside; NaN does.
+   * How many channels of a vector lie outside, by more than rounding moves them: a 64th of the
+   * range is left at each end, for vectors that many proteins share, such as those of {@code
+   * <cls>}, are at the ends. NaN lies outside.
    *
    * @param x [headDim] from {@code offset} on
    */
   public int outside(float[] x, int offset) {
     int outside = 0;
     for (int c = 0; c < lowest.length; c++) {
-      if (!(x[offset + c] >= lowest[c] && x[offset + c] <= highest[c])) {
+      float margin = (highest[c] - lowest[c]) * MARGIN;
+      if (!(x[offset + c] >= lowest[c] - margin && x[offset + c] <= highest[c] + margin)) {
         outside++;
       }
     }

@@ -170,13 +170,14 @@ class RangeMonitorTest {
     TokenBatch batch = batch(1);
     float[] keys = inside(batch);
     float[] values = inside(batch);
-    put(keys, 0, 0, 0, 1);
-    put(keys, 0, 0, 1, -1);
-    put(values, 0, 0, 0, 2);
-    put(values, 0, 0, 1, -2);
+    // Keys are in [-1, 1], values in [-2, 2], and a 64th of that is left at each end.
+    put(keys, 0, 0, 0, 1.03125f);
+    put(keys, 0, 0, 1, -1.03125f);
+    put(values, 0, 0, 0, 2.0625f);
+    put(values, 0, 0, 1, -2.0625f);
     assertThat(turbo(CODEC, batch, keys, values).outside()).isZero();
-    put(keys, 0, 0, 1, Math.nextDown(-1f) - 0.001f);
-    put(values, 0, 0, 0, Math.nextUp(2f));
+    put(keys, 0, 0, 1, -1.0323f);
+    put(values, 0, 0, 0, Math.nextUp(2.0625f));
     // The key in both layers, the value in the second.
     assertThat(turbo(CODEC, batch, keys, values).outside()).isEqualTo(3);
   }

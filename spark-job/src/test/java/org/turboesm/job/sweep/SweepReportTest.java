@@ -32,6 +32,14 @@ class SweepReportTest {
   }
 
   @Test
+  void whatAllRowsShareStandsBelow() {
+    assertThat(SweepReport.table(TWO).lines())
+        .last()
+        .asString()
+        .startsWith("All rows: allotment head, calibrated on 64 other proteins, mode turbo,");
+  }
+
+  @Test
   void whatTellsConfigurationsApartIsShown() {
     List<FidelityRow> rows =
         List.of(
