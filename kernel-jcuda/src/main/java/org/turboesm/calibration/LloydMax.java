@@ -80,7 +80,11 @@ final class LloydMax {
       if (count > 0) {
         double sum = cumulativeSum[edges[i + 1]] - cumulativeSum[edges[i]];
         double square = cumulativeSquare[edges[i + 1]] - cumulativeSquare[edges[i]];
-        centroids[i] = sum / count;
+        // Differences of running sums are no better than their last places, so that the mean of a
+        // cell of next to nothing may come out beside it.
+        double lowest = HistogramBins.center(edges[i]);
+        double highest = HistogramBins.center(edges[i + 1] - 1);
+        centroids[i] = Math.max(lowest, Math.min(highest, sum / count));
         error += Math.max(0, square - sum * sum / count);
       }
     }
