@@ -86,6 +86,8 @@ final class LloydMax {
       if (count > EMPTY * cumulativeCount[HistogramBins.COUNT]) {
         double sum = cumulativeSum[edges[i + 1]] - cumulativeSum[edges[i]];
         double square = cumulativeSquare[edges[i + 1]] - cumulativeSquare[edges[i]];
+        // Differences of running sums are no better than their last places, so that the mean of a
+        // cell of next to nothing may come out beside it.
         double lowest = HistogramBins.center(edges[i]);
         double highest = HistogramBins.center(edges[i + 1] - 1);
         centroids[i] = Math.max(lowest, Math.min(highest, sum / count));

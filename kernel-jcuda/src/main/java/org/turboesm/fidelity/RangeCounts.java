@@ -18,9 +18,8 @@ public record RangeCounts(List<List<HeadRangeCounts>> heads) implements Serializ
   /**
    * How often the expected share may lie outside before it is an alarm. Measured on the demo model
    * in mode turbo, over its calibration of 64 proteins, the share was, in units of what is
-   * expected, 4.7 over the demo's 500 proteins, 34 over repeats of GA, 66 over poly-alanine, and 34
-   * over as many of both and of random residues. Random residues alone came to 2: channel by
-   * channel they are like proteins, so that they give no alarm by themselves.
+   * expected, 3.2 over the demo's 500 proteins and 45 over repeats of A and of GA. Random residues
+   * give none: channel by channel they are like proteins. One odd protein alone can.
    */
   static final double ALARM_MULTIPLE = 15;
 

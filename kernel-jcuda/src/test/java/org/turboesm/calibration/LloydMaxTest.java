@@ -59,6 +59,25 @@ class LloydMaxTest {
     }
   }
 
+  /** The prior's far bins hold shares of a token that sums over all bins no longer resolve. */
+  @Test
+  void manyLevelsOfFewTokensStayOrdered() {
+    for (int seed = 0; seed < 10; seed++) {
+      Random random = new Random(seed);
+      long[] counts = new long[HistogramBins.COUNT];
+      for (int i = 0; i < 2000; i++) {
+        // With outliers of all magnitudes, between which bins are empty but for the prior.
+        double value = random.nextGaussian() / (Math.abs(random.nextGaussian()) + 0.01);
+        counts[HistogramBins.bin(value)]++;
+      }
+      for (double priorShare : new double[] {1e-4, 0.01}) {
+        ScalarQuantizer quantizer = new ChannelHistogram(counts, priorShare).lloydMax().fit(256);
+        assertThat(quantizer.centroids()).as("seed %d, prior %s", seed, priorShare).isSorted();
+        assertThat(quantizer.thresholds()).as("seed %d, prior %s", seed, priorShare).isSorted();
+      }
+    }
+  }
+
   @Test
   void thresholdsAreMidpointsOfCentroids() {
     ScalarQuantizer quantizer = new LloydMax(gaussians()).fit(8);

@@ -103,7 +103,8 @@ class SweepReportTest {
 
   @Test
   void columnsAreAligned() {
-    List<String> lines = SweepReport.table(TWO).lines().toList();
+    List<String> lines =
+        SweepReport.table(TWO).lines().filter(line -> line.startsWith("|")).toList();
     assertThat(lines).hasSize(4);
     for (String line : lines) {
       assertThat(bars(line)).as(line).isEqualTo(bars(lines.get(0))).hasSize(6);
