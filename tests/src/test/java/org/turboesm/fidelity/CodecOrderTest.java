@@ -19,6 +19,7 @@ import org.turboesm.calibration.CodecSpec;
 import org.turboesm.calibration.LocalCalibration;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
+import org.turboesm.engine.Prefill;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.EsmWeights;
@@ -42,6 +43,9 @@ class CodecOrderTest {
 
   private static final Map<CodecSpec, Figures> FIGURES = new LinkedHashMap<>();
 
+  private static double decodedWithTail;
+  private static double decodedWithoutTail;
+
   private record Figures(double nmse, double bytesPerTokenHead) {}
 
   @BeforeAll
@@ -56,6 +60,14 @@ class CodecOrderTest {
       for (CodecSpec spec : specs()) {
         FIGURES.put(spec, measure(engine, weights, calibration.fit(spec), heldOut));
       }
+      decodedWithTail =
+          decoded(engine, weights, calibration.fit(CodecSpec.of("default", 2, 2)), heldOut);
+      decodedWithoutTail =
+          decoded(
+              engine,
+              weights,
+              calibration.fit(CodecSpec.of("default-without-tail", 2, 2)),
+              heldOut);
     }
   }
 
@@ -101,6 +113,21 @@ class CodecOrderTest {
     }
     double heads = (double) weights.config().layers() * weights.config().heads();
     return new Figures(nmse, codec.packedBitsPerToken() / 8.0 / heads);
+  }
+
+  /** The error of decode's attention outputs, mean over layers and proteins. */
+  private static double decoded(
+      EsmEngine engine, EsmWeights weights, KvCodec codec, List<String> proteins) {
+    try (TurboEngine turbo = engine.turbo(codec)) {
+      FidelityProbe probe =
+          new FidelityProbe(
+              engine, turbo, codec, new OutputGrams(weights.config(), weights::attentionOutput));
+      TokenBatch batch = TokenBatch.of(proteins.stream().map(EsmTokenizer::tokenize).toList());
+      return probe.decode(batch, Prefill.parse("0.5")).stream()
+          .flatMapToDouble(protein -> Arrays.stream(protein.attention().nmse()))
+          .average()
+          .orElseThrow();
+    }
   }
 
   private static Figures of(String codec, double bits) {
@@ -167,5 +194,10 @@ class CodecOrderTest {
   @Test
   void theSignOfTheResidualIsWorthLessThanItsBit() {
     assertThat(of("default-with-sign", 2).nmse).as(table()).isGreaterThan(of("default", 2).nmse);
+  }
+
+  @Test
+  void theTailIsBetterThanNone() {
+    assertThat(decodedWithTail).isLessThan(decodedWithoutTail);
   }
 }
