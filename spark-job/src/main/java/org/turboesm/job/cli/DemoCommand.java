@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.turboesm.esm2.ModelLocator;
 import org.turboesm.job.action.RunSettings;
-import org.turboesm.udf.EngineSpec;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,19 +39,7 @@ final class DemoCommand implements Callable<Integer> {
 
   @Mixin private OverwriteOption overwrite;
 
-  @Option(
-      names = "--engine",
-      paramLabel = "ENGINE",
-      defaultValue = "auto",
-      description = "auto, cpu or reference. Default: ${DEFAULT-VALUE}.")
-  private String engine;
-
-  @Option(
-      names = "--precision",
-      paramLabel = "PRECISION",
-      defaultValue = "auto",
-      description = "auto, f32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
-  private String precision;
+  @Mixin private EngineOptions engine;
 
   @Mixin private CacheOptions cache;
   @Mixin private EmbeddingOptions embedding;
@@ -73,7 +60,7 @@ final class DemoCommand implements Callable<Integer> {
         List.of(input),
         output,
         overwrite.given(),
-        new EngineSpec(ModelLocator.DEMO, engine, precision),
+        engine.spec(ModelLocator.DEMO),
         cache.modes(),
         embedding.settings(cache.prefill()),
         cache.calibration(),

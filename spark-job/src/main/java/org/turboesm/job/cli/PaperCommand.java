@@ -15,7 +15,6 @@ import org.turboesm.job.paper.PaperReport;
 import org.turboesm.job.paper.PaperTable;
 import org.turboesm.job.progress.Console;
 import org.turboesm.job.progress.Phases;
-import org.turboesm.udf.EngineSpec;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -46,19 +45,7 @@ final class PaperCommand implements Callable<Integer> {
               + " Hugging Face cache; else the small one inside the jar, and the report says so.")
   private String model;
 
-  @Option(
-      names = "--engine",
-      paramLabel = "ENGINE",
-      defaultValue = "auto",
-      description = "auto, cpu or reference. Default: ${DEFAULT-VALUE}.")
-  private String engine;
-
-  @Option(
-      names = "--precision",
-      paramLabel = "PRECISION",
-      defaultValue = "auto",
-      description = "auto, f32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
-  private String precision;
+  @Mixin private EngineOptions engine;
 
   @Option(
       names = "--calibrate-on",
@@ -97,9 +84,7 @@ final class PaperCommand implements Callable<Integer> {
         ResourceFile proteins = ResourceFile.extract(PaperFigures.PROTEINS_RESOURCE);
         JobSession session =
             phases.run("spark", () -> JobSession.open(spark.master()), RunExecution::describe)) {
-      PaperTable table =
-          new PaperTable(
-              session.spark(), new EngineSpec(name, engine, precision), prefilled, phases);
+      PaperTable table = new PaperTable(session.spark(), engine.spec(name), prefilled, phases);
       PaperTable.Result result =
           table.measure(
               proteins.file().toString(),
