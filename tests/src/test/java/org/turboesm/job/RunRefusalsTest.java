@@ -7,7 +7,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeAll;
@@ -113,19 +112,40 @@ class RunRefusalsTest {
   }
 
   @Test
-  void embeddingsThatAreNoNumbers() throws IOException {
-    Path model = Files.createDirectory(folder.resolve("model"));
-    Files.copy(Path.of(MODEL, "config.json"), model.resolve("config.json"));
-    byte[] weights = Files.readAllBytes(Path.of(MODEL, "model.safetensors"));
-    int header = 8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt();
+  void weightsThatAreNoNumbers() throws IOException {
     // Of all bits, a float of any width is not a number.
-    Arrays.fill(weights, header, weights.length, (byte) 0xff);
-    Files.write(model.resolve("model.safetensors"), weights);
+    Path model = modelOf(new byte[] {(byte) 0xff});
+    Path output = folder.resolve("out");
+    assertFails(
+        InProcess.run("embed", "-i", input, "-o", output, "--model", model),
+        "values are NaN or infinite");
+    assertThat(output.resolve("manifest.json")).doesNotExist();
+  }
+
+  @Test
+  void embeddingsThatAreNoNumbers() throws IOException {
+    // In bfloat16, of either sign and so large that products overflow and cancel to what is no
+    // number.
+    Path model = modelOf(new byte[] {0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, (byte) 0xfb});
     Path output = folder.resolve("out");
     assertFails(
         InProcess.run("embed", "-i", input, "-o", output, "--model", model),
         "mode encode gives an embedding with a value of NaN, for p");
     assertThat(output.resolve("manifest.json")).doesNotExist();
+  }
+
+  /** A model whose weights are these bytes, over and over. */
+  private Path modelOf(byte[] bytes) throws IOException {
+    String original = InProcess.goldenModel("esm_hd32");
+    Path model = Files.createDirectory(folder.resolve("model"));
+    Files.copy(Path.of(original, "config.json"), model.resolve("config.json"));
+    byte[] weights = Files.readAllBytes(Path.of(original, "model.safetensors"));
+    int header = 8 + ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    for (int i = header; i < weights.length; i++) {
+      weights[i] = bytes[(i - header) % bytes.length];
+    }
+    Files.write(model.resolve("model.safetensors"), weights);
+    return model;
   }
 
   @Test
