@@ -43,8 +43,8 @@ section "Components of the default" ablation --codecs ablation --bits 2
 section "Bits moved further" allotment --codecs default --bits 1,1.5,2,3 --allotment separate,head,layer,model
 section "Decode, and how much is prefilled" decode \
   --codecs default,default-without-tail,paper-sign --bits 3 --modes decode --prefill 0.1,0.5,0.9
-section "How many proteins calibration needs" calibration --codecs default --bits 2,3 \
-  --calibration-proteins 8,16,32,64,128,256,512
+section "How many proteins calibration needs" calibration --codecs default --bits 2 \
+  --calibration-proteins 8,32,128,512
 section "Other organisms than calibrated on" organisms --codecs default --bits 1,3 --by-organism
 
 if [[ ! -f $folder/paper.md ]]; then
