@@ -28,17 +28,17 @@ class CalibrationAdviceTest {
 
   @Test
   void enoughTokensNeedNoAdvice() {
-    assertThat(CalibrationAdvice.of(calibration(1, 1024))).isEmpty();
-    assertThat(CalibrationAdvice.of(calibration(1, 1023))).isPresent();
+    assertThat(CalibrationAdvice.of(calibration(1, 2048))).isEmpty();
+    assertThat(CalibrationAdvice.of(calibration(1, 2047))).isPresent();
   }
 
   @Test
   void tooFewTokensSayHowManyProteinsAreEnough() {
-    // 1,024 tokens at 300 / 3 a protein are 10.24 proteins.
+    // 2,048 tokens at 300 / 3 a protein are 20.48 proteins.
     assertThat(CalibrationAdvice.of(calibration(3, 300)))
         .hasValue(
-            "warning: calibrated on 3 proteins of 300 tokens together, which is few: use 1,024"
-                + " tokens or more, about 11 proteins like these");
+            "warning: calibrated on 3 proteins of 300 tokens together, which is few: use 2,048"
+                + " tokens or more, about 21 proteins like these");
   }
 
   @Test
@@ -49,6 +49,6 @@ class CalibrationAdviceTest {
         .hasValueSatisfying(
             line ->
                 assertThat(line)
-                    .contains("; covariances of 16 channels are not of full rank", "69 proteins"));
+                    .contains("; covariances of 16 channels are not of full rank", "137 proteins"));
   }
 }
