@@ -1,6 +1,5 @@
 package org.turboesm.calibration;
 
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -45,6 +44,13 @@ record CodecRecipe(
     TOKEN_SCALED_VALUES
   }
 
+  /** The sign of a key's residual. */
+  enum Sign {
+    NONE,
+    BESIDE,
+    WITHIN
+  }
+
   private static final CodecRecipe DEFAULT =
       new CodecRecipe(
           "default",
@@ -79,8 +85,8 @@ record CodecRecipe(
   private static final CodecRecipe UNIFORM =
       new CodecRecipe(
           "uniform",
-          "even steps, keys by channel over a calibrated range, values by token with a scale each (the"
-              + " directions of KIVI)",
+          "even steps, keys by channel over a calibrated range, values by token with a scale each"
+              + " (the directions of KIVI)",
           Coordinates.PLAIN,
           Coordinates.PLAIN,
           Tables.UNIFORM,
@@ -177,13 +183,6 @@ record CodecRecipe(
                         + String.join(", ", ABLATIONS.stream().map(CodecRecipe::label).toList())));
   }
 
-  /** The sign of a key's residual. */
-  enum Sign {
-    NONE,
-    BESIDE,
-    WITHIN
-  }
-
   Sign sign() {
     if (has(Trait.SIGN_BESIDE)) {
       return Sign.BESIDE;
@@ -237,8 +236,8 @@ record CodecRecipe(
     return changed(Stream.concat(traits.stream(), Stream.of(trait)));
   }
 
-  private CodecRecipe without(Trait... left) {
-    return changed(traits.stream().filter(trait -> !Arrays.asList(left).contains(trait)));
+  private CodecRecipe without(Trait left) {
+    return changed(traits.stream().filter(trait -> trait != left));
   }
 
   private CodecRecipe changed(Stream<Trait> wanted) {

@@ -2,7 +2,6 @@ package org.turboesm.calibration;
 
 import java.io.Serializable;
 import java.util.List;
-import java.util.Locale;
 import org.turboesm.TurboEsmException;
 import org.turboesm.calibration.CodecRecipe.Trait;
 import org.turboesm.kv.PackedKvLayout;
@@ -213,8 +212,8 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
     return codec + bits + moved;
   }
 
-  /** A number without a needless fraction. */
-  private static String number(double bits) {
-    return isWhole(bits) ? String.valueOf((long) bits) : String.format(Locale.ROOT, "%s", bits);
+  /** Bits without a needless fraction. */
+  public static String number(double bits) {
+    return isWhole(bits) ? String.valueOf((long) bits) : String.valueOf(bits);
   }
 }

@@ -23,12 +23,25 @@ public final class MomentAccumulator implements Serializable {
 
   private long proteins;
   private long tokens;
-  private final SecondMoments queries;
-  private final SecondMoments keys;
-  private final SecondMoments values;
-  private final SecondMoments importantQueries;
-  private final SecondMoments importantKeys;
-  private final SecondMoments importantValues;
+  private final Moments plain;
+  private final Moments important;
+
+  /** Of one kind. */
+  private record Moments(SecondMoments queries, SecondMoments keys, SecondMoments values)
+      implements Serializable {
+    static Moments of(int heads, int headDim, double quantum) {
+      return new Moments(
+          new SecondMoments(heads, headDim, quantum),
+          new SecondMoments(heads, headDim, quantum),
+          new SecondMoments(heads, headDim, quantum));
+    }
+
+    void merge(Moments other) {
+      queries.merge(other.queries);
+      keys.merge(other.keys);
+      values.merge(other.values);
+    }
+  }
 
   /**
    * An accumulator of either or both kinds.
@@ -37,40 +50,31 @@ public final class MomentAccumulator implements Serializable {
    * @param important whether moments weighed by importance are
    */
   public MomentAccumulator(int heads, int headDim, boolean plain, boolean important) {
-    this.queries = plain ? new SecondMoments(heads, headDim, QUANTUM) : null;
-    this.keys = plain ? new SecondMoments(heads, headDim, QUANTUM) : null;
-    this.values = plain ? new SecondMoments(heads, headDim, QUANTUM) : null;
-    this.importantQueries =
-        important ? new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM) : null;
-    this.importantKeys = important ? new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM) : null;
-    this.importantValues = important ? new SecondMoments(heads, headDim, IMPORTANCE_QUANTUM) : null;
+    this.plain = plain ? Moments.of(heads, headDim, QUANTUM) : null;
+    this.important = important ? Moments.of(heads, headDim, IMPORTANCE_QUANTUM) : null;
   }
 
   /**
    * Adds one whole protein.
    *
-   * @param proteinQueries [tokens, heads, headDim], scaled and rotated
-   * @param proteinKeys [tokens, heads, headDim], rotated
-   * @param proteinValues [tokens, heads, headDim]
+   * @param queries [tokens, heads, headDim], scaled and rotated
+   * @param keys [tokens, heads, headDim], rotated
+   * @param values [tokens, heads, headDim]
    * @param importance of its tokens
    */
-  void addProtein(
-      float[] proteinQueries,
-      float[] proteinKeys,
-      float[] proteinValues,
-      TokenImportance importance) {
+  void addProtein(float[] queries, float[] keys, float[] values, TokenImportance importance) {
     int proteinTokens = importance.tokens();
     proteins++;
     tokens += proteinTokens;
-    if (queries != null) {
-      queries.add(proteinQueries, proteinTokens, null);
-      keys.add(proteinKeys, proteinTokens, null);
-      values.add(proteinValues, proteinTokens, null);
+    if (plain != null) {
+      plain.queries.add(queries, proteinTokens, null);
+      plain.keys.add(keys, proteinTokens, null);
+      plain.values.add(values, proteinTokens, null);
     }
-    if (importantQueries != null) {
-      importantQueries.add(proteinQueries, proteinTokens, importance.queries());
-      importantKeys.add(proteinKeys, proteinTokens, importance.keys());
-      importantValues.add(proteinValues, proteinTokens, importance.values());
+    if (important != null) {
+      important.queries.add(queries, proteinTokens, importance.queries());
+      important.keys.add(keys, proteinTokens, importance.keys());
+      important.values.add(values, proteinTokens, importance.values());
     }
   }
 
@@ -78,15 +82,11 @@ public final class MomentAccumulator implements Serializable {
   public MomentAccumulator merge(MomentAccumulator other) {
     proteins += other.proteins;
     tokens += other.tokens;
-    if (queries != null) {
-      queries.merge(other.queries);
-      keys.merge(other.keys);
-      values.merge(other.values);
+    if (plain != null) {
+      plain.merge(other.plain);
     }
-    if (importantQueries != null) {
-      importantQueries.merge(other.importantQueries);
-      importantKeys.merge(other.importantKeys);
-      importantValues.merge(other.importantValues);
+    if (important != null) {
+      important.merge(other.important);
     }
     return this;
   }
@@ -101,19 +101,23 @@ public final class MomentAccumulator implements Serializable {
     return tokens;
   }
 
-  /** Of queries, of all tokens alike or weighed by importance. */
-  SecondMoments queries(boolean important) {
-    return important ? importantQueries : queries;
+  /** Of queries, weighed by importance or of all tokens alike. */
+  SecondMoments queries(boolean byImportance) {
+    return moments(byImportance).queries;
   }
 
   /** Of keys, likewise. */
-  SecondMoments keys(boolean important) {
-    return important ? importantKeys : keys;
+  SecondMoments keys(boolean byImportance) {
+    return moments(byImportance).keys;
   }
 
   /** Of values, likewise. */
-  SecondMoments values(boolean important) {
-    return important ? importantValues : values;
+  SecondMoments values(boolean byImportance) {
+    return moments(byImportance).values;
+  }
+
+  private Moments moments(boolean byImportance) {
+    return byImportance ? important : plain;
   }
 
   @Override
@@ -121,16 +125,12 @@ public final class MomentAccumulator implements Serializable {
     return other instanceof MomentAccumulator that
         && proteins == that.proteins
         && tokens == that.tokens
-        && Objects.equals(queries, that.queries)
-        && Objects.equals(keys, that.keys)
-        && Objects.equals(values, that.values)
-        && Objects.equals(importantQueries, that.importantQueries)
-        && Objects.equals(importantKeys, that.importantKeys)
-        && Objects.equals(importantValues, that.importantValues);
+        && Objects.equals(plain, that.plain)
+        && Objects.equals(important, that.important);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(keys, importantKeys);
+    return Objects.hash(plain, important);
   }
 }

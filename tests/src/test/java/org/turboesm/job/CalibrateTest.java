@@ -40,7 +40,7 @@ class CalibrateTest {
       assertThat(one.get(c).proteinSha256()).hasSize(9);
       assertThat(one.get(c).codec().tail()).isEqualTo(codecs.get(c).tail());
       for (int partitions : List.of(2, 7)) {
-        assertThat(calibrate.fit(codecs.get(c), sample, partitions).hash())
+        assertThat(calibrate.fit(List.of(codecs.get(c)), sample, partitions).get(0).hash())
             .as(codecs.get(c).label() + " from " + partitions + " partitions")
             .isEqualTo(one.get(c).hash());
       }

@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.Function2;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.storage.StorageLevel;
 import org.turboesm.TurboEsmException;
@@ -48,13 +49,18 @@ public final class Calibrate {
     this.partition = new CalibratePartition(engine, model.hash());
   }
 
+  /** Fits one codec. */
+  public Calibration fit(CodecSpec codec, ProteinSample sample) {
+    return fit(List.of(codec), sample).get(0);
+  }
+
   /**
-   * Fits one codec.
+   * Fits codecs, in as many tasks as the proteins can make good use of.
    *
-   * @param partitions how many tasks share the proteins
+   * @return in the order of the codecs
    */
-  public Calibration fit(CodecSpec codec, ProteinSample sample, int partitions) {
-    return fit(List.of(codec), sample, partitions).get(0);
+  public List<Calibration> fit(List<CodecSpec> codecs, ProteinSample sample) {
+    return fit(codecs, sample, Math.min(sample.size(), 4 * spark.defaultParallelism()));
   }
 
   /**
@@ -112,12 +118,7 @@ public final class Calibrate {
     CalibratePartition pass = partition;
     CodecSpec first = codecs.get(0);
     List<LayerTransforms> transforms =
-        inOrder(
-            moments
-                .mapToPair(
-                    layer ->
-                        new Tuple2<>(layer._1(), pass.fitTransforms(first, layer._1(), layer._2())))
-                .collectAsMap());
+        inOrder(moments, (layer, of) -> pass.fitTransforms(first, layer, of));
     Broadcast<List<LayerTransforms>> shared = spark.broadcast(transforms);
     JavaPairRDD<Integer, HistogramAccumulator> histograms =
         sequences
@@ -129,7 +130,7 @@ public final class Calibrate {
     Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
     try {
       for (CodecSpec codec : codecs) {
-        fitted.put(codec, new KvCodec(inOrder(heads(codec, shared, histograms)), codec.tail()));
+        fitted.put(codec, new KvCodec(heads(codec, shared, histograms), codec.tail()));
       }
     } finally {
       histograms.unpersist();
@@ -138,45 +139,33 @@ public final class Calibrate {
     return fitted;
   }
 
-  private Map<Integer, List<HeadCodec>> heads(
+  private List<List<HeadCodec>> heads(
       CodecSpec codec,
       Broadcast<List<LayerTransforms>> transforms,
       JavaPairRDD<Integer, HistogramAccumulator> histograms) {
     if (codec.allotment() != Allotment.MODEL) {
-      return histograms
-          .mapToPair(
-              layer ->
-                  new Tuple2<>(
-                      layer._1(),
-                      CalibrationPasses.fitCodecs(
-                          codec, transforms.value().get(layer._1()), layer._2())))
-          .collectAsMap();
+      return inOrder(
+          histograms,
+          (layer, of) -> CalibrationPasses.fitCodecs(codec, transforms.value().get(layer), of));
     }
     List<LayerDistortions> distortions =
         inOrder(
-            histograms
-                .mapToPair(
-                    layer ->
-                        new Tuple2<>(
-                            layer._1(),
-                            CalibrationPasses.distortions(
-                                codec, transforms.value().get(layer._1()), layer._2())))
-                .collectAsMap());
+            histograms,
+            (layer, of) -> CalibrationPasses.distortions(codec, transforms.value().get(layer), of));
     List<LayerWidths> widths = CalibrationPasses.allot(codec, distortions);
-    return histograms
-        .mapToPair(
-            layer ->
-                new Tuple2<>(
-                    layer._1(),
-                    CalibrationPasses.fitCodecs(
-                        codec,
-                        transforms.value().get(layer._1()),
-                        layer._2(),
-                        widths.get(layer._1()))))
-        .collectAsMap();
+    return inOrder(
+        histograms,
+        (layer, of) ->
+            CalibrationPasses.fitCodecs(
+                codec, transforms.value().get(layer), of, widths.get(layer)));
   }
 
-  private <T> List<T> inOrder(Map<Integer, T> byLayer) {
+  /** What each layer gives, computed on the executors, by layer. */
+  private <A, T> List<T> inOrder(JavaPairRDD<Integer, A> layers, Function2<Integer, A, T> fit) {
+    Map<Integer, T> byLayer =
+        layers
+            .mapToPair(layer -> new Tuple2<>(layer._1(), fit.call(layer._1(), layer._2())))
+            .collectAsMap();
     List<T> ordered = new ArrayList<>(new TreeMap<>(byLayer).values());
     if (ordered.size() != model.config().layers()) {
       throw new IllegalStateException(

@@ -102,8 +102,7 @@ public final class CalibrationRun {
 
   private Calibration fit(ModelIdentity model, ProteinSample sample) {
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-    return new Calibrate(context, engine, model)
-        .fit(codec, sample, Math.min(sample.size(), 4 * context.defaultParallelism()));
+    return new Calibrate(context, engine, model).fit(codec, sample);
   }
 
   private Calibration measure(ModelIdentity model, Calibration fitted, Dataset<Row> proteins) {
@@ -113,15 +112,7 @@ public final class CalibrationRun {
       return fitted;
     }
     EmbedSettings settings =
-        new EmbedSettings(
-            engine,
-            model.hash(),
-            List.of(Mode.TURBO),
-            false,
-            false,
-            List.of(),
-            Prefill.parse("0.5"),
-            Score.batchTokens(model.config(), Integer.MAX_VALUE));
+        Score.settings(engine, model, List.of(Mode.TURBO), Prefill.parse("0.5"), Integer.MAX_VALUE);
     try (Score score = new Score(settings, fitted, EmbedCounters.register(spark.sparkContext()))) {
       Dataset<Row> measured = score.measure(heldOut.dataset(spark).repartition(heldOut.size()));
       // The few rows come here once, for the summary reads them twice.

@@ -161,10 +161,7 @@ public final class ProteinRun {
           ProteinSample sample =
               ProteinSample.calibration(ingested.proteins(), settings.calibration().proteins());
           return new Calibrate(context, settings.engine(), model)
-              .fit(
-                  settings.calibration().codec(),
-                  sample,
-                  Math.min(sample.size(), 4 * context.defaultParallelism()));
+              .fit(settings.calibration().codec(), sample);
         },
         fitted ->
             String.format(
@@ -189,15 +186,12 @@ public final class ProteinRun {
     int scoredModes = (int) settings.modes().stream().filter(Mode::needsCalibration).count();
     EmbedCounters counters = EmbedCounters.register(spark.sparkContext());
     EmbedSettings scored =
-        new EmbedSettings(
+        Score.settings(
             settings.engine(),
-            model.hash(),
+            model,
             settings.modes(),
-            false,
-            false,
-            List.of(),
             settings.embedding().prefill(),
-            Score.batchTokens(model.config(), settings.embedding().batchTokens()));
+            settings.embedding().batchTokens());
     String folder = output.resolve("fidelity").toString();
     return phases.run(
         "fidelity",

@@ -8,11 +8,15 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.turboesm.calibration.Calibration;
+import org.turboesm.engine.Prefill;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.job.schema.OutputSchema;
 import org.turboesm.udf.EmbedCounters;
 import org.turboesm.udf.EmbedSettings;
+import org.turboesm.udf.EngineSpec;
 import org.turboesm.udf.FidelityPartition;
+import org.turboesm.udf.Mode;
+import org.turboesm.udf.ModelIdentity;
 
 /** Measures what the packed cache costs, on proteins that calibration did not see. */
 public final class Score implements AutoCloseable {
@@ -29,6 +33,30 @@ public final class Score implements AutoCloseable {
     this.settings = settings;
     this.calibration = calibration;
     this.counters = counters;
+  }
+
+  /**
+   * What an executor needs to know to measure; nothing of embeddings is kept.
+   *
+   * @param modes of turbo and decode
+   * @param prefill of mode decode
+   * @param embeddingBatchTokens the most that a batch may have
+   */
+  public static EmbedSettings settings(
+      EngineSpec engine,
+      ModelIdentity model,
+      List<Mode> modes,
+      Prefill prefill,
+      int embeddingBatchTokens) {
+    return new EmbedSettings(
+        engine,
+        model.hash(),
+        modes,
+        false,
+        false,
+        List.of(),
+        prefill,
+        batchTokens(model.config(), embeddingBatchTokens));
   }
 
   /**

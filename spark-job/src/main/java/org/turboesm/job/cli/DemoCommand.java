@@ -49,7 +49,7 @@ final class DemoCommand implements Callable<Integer> {
   public Integer call() {
     Options.read(spec, () -> Options.requirePositive("--proteins", proteins));
     RunSettings settings = Options.read(spec, () -> settings("demo"));
-    try (DemoProteins demo = DemoProteins.extract(proteins)) {
+    try (EmbeddedProteins demo = EmbeddedProteins.demo(proteins)) {
       return new RunExecution(spec.commandLine())
           .run(settings.withInputs(List.of(demo.file().toString())), spark.master());
     }

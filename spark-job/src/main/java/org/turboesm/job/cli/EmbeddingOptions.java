@@ -5,6 +5,7 @@ import java.util.List;
 import org.turboesm.TurboEsmException;
 import org.turboesm.engine.Prefill;
 import org.turboesm.job.action.RunSettings.EmbeddingSettings;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What a row of the output holds. */
@@ -27,12 +28,7 @@ final class EmbeddingOptions {
               + " embedding, -1 the last layer. Default: no such column.")
   private List<String> layers = List.of();
 
-  @Option(
-      names = "--batch-tokens",
-      paramLabel = "N",
-      defaultValue = "8192",
-      description = "Tokens that a task runs at once. Default: ${DEFAULT-VALUE}.")
-  private int batchTokens;
+  @Mixin private BatchOptions batch;
 
   EmbeddingSettings settings(Prefill prefill) {
     List<String> poolings = Options.split(pooling);
@@ -51,10 +47,6 @@ final class EmbeddingOptions {
       }
     }
     return new EmbeddingSettings(
-        poolings.contains("cls"),
-        poolings.contains("residue"),
-        indices,
-        prefill,
-        Options.requirePositive("--batch-tokens", batchTokens));
+        poolings.contains("cls"), poolings.contains("residue"), indices, prefill, batch.tokens());
   }
 }

@@ -129,12 +129,7 @@ final class FidelityCommand implements Callable<Integer> {
       description = "Write the rows here too; they are always in FOLDER/fidelity.json.")
   private String json;
 
-  @Option(
-      names = "--batch-tokens",
-      paramLabel = "N",
-      defaultValue = "8192",
-      description = "Tokens that a task runs at once. Default: ${DEFAULT-VALUE}.")
-  private int batchTokens;
+  @Mixin private BatchOptions batch;
 
   @Option(names = "--list-codecs", description = "Describe the codecs, and do nothing else.")
   private boolean listCodecs;
@@ -152,7 +147,7 @@ final class FidelityCommand implements Callable<Integer> {
     if (!inputs.isEmpty()) {
       return run(settings);
     }
-    try (DemoProteins demo = DemoProteins.extract(Integer.MAX_VALUE)) {
+    try (EmbeddedProteins demo = EmbeddedProteins.demo()) {
       return run(settings.withInputs(List.of(demo.file().toString())));
     }
   }
@@ -197,7 +192,7 @@ final class FidelityCommand implements Callable<Integer> {
         wanted,
         Options.given("--prefill", prefills).stream().map(Prefill::parse).toList(),
         Options.requirePositive("--fidelity-sample", sample),
-        Options.requirePositive("--batch-tokens", batchTokens));
+        batch.tokens());
   }
 
   private static int count(String text) {

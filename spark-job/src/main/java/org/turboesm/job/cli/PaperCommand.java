@@ -1,10 +1,5 @@
 package org.turboesm.job.cli;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.turboesm.TurboEsmException;
@@ -80,8 +75,8 @@ final class PaperCommand implements Callable<Integer> {
     Phases phases = new Phases(Console.of(spec.commandLine().getErr()));
     String name = model == null ? available(phases.console()) : model;
     List<String> others = Options.split(calibrateOn);
-    try (DemoProteins demo = DemoProteins.extract(Integer.MAX_VALUE);
-        ResourceFile proteins = ResourceFile.extract(PaperFigures.PROTEINS_RESOURCE);
+    try (EmbeddedProteins demo = EmbeddedProteins.demo();
+        EmbeddedProteins proteins = EmbeddedProteins.paper();
         JobSession session =
             phases.run("spark", () -> JobSession.open(spark.master()), RunExecution::describe)) {
       PaperTable table = new PaperTable(session.spark(), engine.spec(name), prefilled, phases);
@@ -104,33 +99,6 @@ final class PaperCommand implements Callable<Integer> {
     } catch (TurboEsmException e) {
       console.line("measuring the model inside the jar instead of the paper's: " + e.getMessage());
       return ModelLocator.DEMO;
-    }
-  }
-
-  /** A resource as a file for as long as it is used. */
-  private record ResourceFile(Path folder, Path file) implements AutoCloseable {
-    static ResourceFile extract(String resource) {
-      try (InputStream stream = PaperCommand.class.getResourceAsStream(resource)) {
-        if (stream == null) {
-          throw new TurboEsmException(resource + " is missing from the jar; build it anew");
-        }
-        Path folder = Files.createTempDirectory("turboesm-paper");
-        Path file = folder.resolve("proteins.fasta");
-        Files.copy(stream, file);
-        return new ResourceFile(folder, file);
-      } catch (IOException e) {
-        throw new TurboEsmException(resource + " cannot be extracted: " + e.getMessage(), e);
-      }
-    }
-
-    @Override
-    public void close() {
-      try {
-        Files.deleteIfExists(file);
-        Files.deleteIfExists(folder);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
     }
   }
 }

@@ -126,24 +126,14 @@ public final class PaperTable {
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     return phases.run(
         "calibrate",
-        () ->
-            new Calibrate(context, engine, model)
-                .fit(codecs, sample, Math.min(sample.size(), 4 * context.defaultParallelism())),
+        () -> new Calibrate(context, engine, model).fit(codecs, sample),
         done -> String.format("%d codecs on %,d proteins", codecs.size(), sample.size()));
   }
 
   private Measured score(
       ModelIdentity model, Calibration calibration, boolean inSample, Dataset<Row> proteins) {
     EmbedSettings settings =
-        new EmbedSettings(
-            engine,
-            model.hash(),
-            List.of(Mode.DECODE),
-            false,
-            false,
-            List.of(),
-            prefill,
-            Score.batchTokens(model.config(), Integer.MAX_VALUE));
+        Score.settings(engine, model, List.of(Mode.DECODE), prefill, Integer.MAX_VALUE);
     return phases.run(
         "decode",
         () -> {

@@ -3,6 +3,7 @@ package org.turboesm.job.sweep;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
+import org.turboesm.calibration.CodecSpec;
 
 /**
  * What one codec costs in one mode: means over the proteins that were measured, unless named
@@ -97,10 +98,6 @@ public record FidelityRow(
 
   /** The codec and what it was asked for, such as {@code default K3 V3}. */
   public String label() {
-    return codec + " K" + number(bitsK) + " V" + number(bitsV);
-  }
-
-  static String number(double bits) {
-    return bits == Math.rint(bits) ? String.valueOf((long) bits) : String.valueOf(bits);
+    return codec + " K" + CodecSpec.number(bitsK) + " V" + CodecSpec.number(bitsV);
   }
 }

@@ -247,10 +247,7 @@ public final class FidelitySweep {
             "calibrate",
             () ->
                 new Calibrate(context, settings.engine(), model)
-                    .fit(
-                        codecs,
-                        source.proteins.first(size),
-                        Math.min(size, 4 * context.defaultParallelism())),
+                    .fit(codecs, source.proteins.first(size)),
             done ->
                 String.format(
                     "%,d codecs on %,d proteins (%s), %,d tokens",
@@ -262,15 +259,12 @@ public final class FidelitySweep {
   private FidelityRow measure(
       ModelIdentity model, Dataset<Row> proteins, Configuration configuration, int index, int of) {
     EmbedSettings scored =
-        new EmbedSettings(
+        Score.settings(
             settings.engine(),
-            model.hash(),
+            model,
             List.of(configuration.mode),
-            false,
-            false,
-            List.of(),
             configuration.prefill,
-            Score.batchTokens(model.config(), settings.batchTokens()));
+            settings.batchTokens());
     String folder = output.resolve(String.format("fidelity/configuration=%04d", index)).toString();
     return phases.run(
         String.format("measure %d of %d", index + 1, of),

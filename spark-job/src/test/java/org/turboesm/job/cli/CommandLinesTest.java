@@ -143,14 +143,14 @@ class CommandLinesTest {
   @Test
   void demoProteinsAreExtractedAndRemoved() throws IOException {
     Path file;
-    try (DemoProteins demo = DemoProteins.extract(7)) {
+    try (EmbeddedProteins demo = EmbeddedProteins.demo(7)) {
       file = demo.file();
       try (BufferedReader reader = Files.newBufferedReader(file)) {
         assertThat(reader.lines().filter(line -> line.startsWith(">"))).hasSize(7);
       }
     }
     assertThat(file).doesNotExist();
-    try (DemoProteins all = DemoProteins.extract(1000);
+    try (EmbeddedProteins all = EmbeddedProteins.demo(1000);
         BufferedReader reader = Files.newBufferedReader(all.file())) {
       assertThat(reader.lines().filter(line -> line.startsWith(">"))).hasSize(500);
     }
