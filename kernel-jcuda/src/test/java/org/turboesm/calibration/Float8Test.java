@@ -21,4 +21,13 @@ class Float8Test {
   void theLargestNumberIsWhatIsAskedFor() {
     assertThat(Float8.quantizer(7).centroids()[255]).isEqualTo(7);
   }
+
+  @Test
+  void subnormalsStepByTheSmallestNumber() {
+    double[] centroids = Float8.quantizer(448).centroids();
+    // Both zeros are in the middle; seven subnormals follow, and the smallest normal number.
+    for (int i = 0; i <= 8; i++) {
+      assertThat(centroids[128 + i]).isEqualTo(i * 0x1p-9);
+    }
+  }
 }
