@@ -101,15 +101,15 @@ class CoordinateFitTest {
   @Test
   void rotatedChannelsHaveTheirOwnScalesOrOne() {
     double[][] rotation = SymmetricMatrix.eigen(covariance).vectors();
-    float[] own = CoordinateFit.rotated(rotation, 1, covariance, mean, false).scales();
-    float[] one = CoordinateFit.rotated(rotation, 1, covariance, mean, true).scales();
+    float[] own = CoordinateFit.rotated(rotation, 3, covariance, mean, false).scales();
+    float[] one = CoordinateFit.rotated(rotation, 3, covariance, mean, true).scales();
     double[] variances = SymmetricMatrix.eigen(covariance).values();
     double sum = 0;
     for (int c = 0; c < SIZE; c++) {
-      assertThat((double) own[c]).isCloseTo(Math.sqrt(variances[c]), within(1e-5));
+      assertThat((double) own[c]).isCloseTo(3 * Math.sqrt(variances[c]), within(1e-5));
       sum += variances[c];
     }
-    assertThat((double) one[0]).isCloseTo(Math.sqrt(sum / SIZE), within(1e-5));
+    assertThat((double) one[0]).isCloseTo(3 * Math.sqrt(sum / SIZE), within(1e-5));
     assertThat(one).containsOnly(one[0]);
   }
 
