@@ -1,0 +1,50 @@
+// Loads that say how long their data is wanted, and copies into shared memory that run beside
+// arithmetic (cp.async, sm_80 and newer).
+#pragma once
+
+// A word that is read once: it takes no room in L1.
+__device__ __forceinline__ unsigned load_streaming(const unsigned* address) {
+  unsigned word;
+  asm("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(word) : "l"(address));
+  return word;
+}
+
+// Sixteen bytes that are read once; the address is a multiple of 16.
+__device__ __forceinline__ uint4 load_streaming(const uint4* address) {
+  uint4 words;
+  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+      : "=r"(words.x), "=r"(words.y), "=r"(words.z), "=r"(words.w)
+      : "l"(address));
+  return words;
+}
+
+// A value that other blocks read too and no kernel in flight writes.
+template <typename T>
+__device__ __forceinline__ T load_cached(const T* address) {
+  return __ldg(address);
+}
+
+// Begins to copy sixteen bytes to shared memory; both addresses are multiples of 16.
+__device__ __forceinline__ void copy_async(void* shared, const void* global) {
+  unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(global) : "memory");
+}
+
+// Sixteen zero bytes, in the order of the copies.
+__device__ __forceinline__ void zero_async(void* shared, const void* any_global) {
+  unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, 0;" ::"r"(target), "l"(any_global)
+               : "memory");
+}
+
+// Closes a group of copies.
+__device__ __forceinline__ void copy_async_commit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+// Waits until no more than PENDING of this thread's groups are under way; a barrier must follow
+// before other threads' copies are read.
+template <int PENDING>
+__device__ __forceinline__ void copy_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+}
