@@ -1,7 +1,7 @@
 // How far the results of two runs are apart, row by row, so that only four or two numbers a row
 // cross to the host: 8 bytes an element are read once, memory-bound.
 //
-// A warp a row; block (32, rows in a block), grid: (rows / rows in a block, rounded up).
+// A warp a row. Grid: (rows / rows in a block, rounded up).
 
 #include "warp.cuh"
 
@@ -25,7 +25,8 @@ __device__ __forceinline__ void add_pair(comparison& sums, float reference, floa
 extern "C" __global__ void compare_rows(const float* __restrict__ reference,
                                         const float* __restrict__ actual, int rows, int hidden,
                                         float* __restrict__ sums) {
-  int row = blockIdx.x * blockDim.y + threadIdx.y;
+  int row = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
+  int lane = threadIdx.x % WARP;
   if (row >= rows) {
     return;
   }
@@ -34,7 +35,7 @@ extern "C" __global__ void compare_rows(const float* __restrict__ reference,
   comparison partial[4] = {};
   if (hidden % 4 == 0) {
 #pragma unroll 2
-    for (int c = threadIdx.x * 4; c < hidden; c += WARP * 4) {
+    for (int c = lane * 4; c < hidden; c += WARP * 4) {
       float4 a = *reinterpret_cast<const float4*>(expected + c);
       float4 b = *reinterpret_cast<const float4*>(found + c);
       add_pair(partial[0], a.x, b.x);
@@ -43,7 +44,7 @@ extern "C" __global__ void compare_rows(const float* __restrict__ reference,
       add_pair(partial[3], a.w, b.w);
     }
   } else {
-    for (int c = threadIdx.x; c < hidden; c += WARP) {
+    for (int c = lane; c < hidden; c += WARP) {
       add_pair(partial[0], expected[c], found[c]);
     }
   }
@@ -60,7 +61,7 @@ extern "C" __global__ void compare_rows(const float* __restrict__ reference,
   }
   float4 total = make_float4(warp_sum(dot), warp_sum(squared_reference), warp_sum(squared_actual),
                              warp_sum(squared_error));
-  if (threadIdx.x == 0) {
+  if (lane == 0) {
     reinterpret_cast<float4*>(sums)[row] = total;
   }
 }
@@ -80,10 +81,10 @@ __device__ __forceinline__ double warp_sum(double x) {
   return x;
 }
 
-__device__ __forceinline__ softmax softmax_of(const float* logits, int vocabulary) {
+__device__ __forceinline__ softmax softmax_of(const float* logits, int vocabulary, int lane) {
   float max = __int_as_float(0xFF800000);  // -infinity
   int likeliest = vocabulary;
-  for (int i = threadIdx.x; i < vocabulary; i += WARP) {
+  for (int i = lane; i < vocabulary; i += WARP) {
     if (logits[i] > max) {
       max = logits[i];
       likeliest = i;
@@ -99,7 +100,7 @@ __device__ __forceinline__ softmax softmax_of(const float* logits, int vocabular
     }
   }
   double sum = 0;
-  for (int i = threadIdx.x; i < vocabulary; i += WARP) {
+  for (int i = lane; i < vocabulary; i += WARP) {
     sum += exp(static_cast<double>(logits[i]) - max);
   }
   sum = warp_sum(sum);
@@ -113,22 +114,23 @@ extern "C" __global__ void compare_logits(const float* __restrict__ reference,
                                           const float* __restrict__ actual, int rows,
                                           int vocabulary, float* __restrict__ divergences,
                                           int* __restrict__ agreements) {
-  int row = blockIdx.x * blockDim.y + threadIdx.y;
+  int row = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
+  int lane = threadIdx.x % WARP;
   if (row >= rows) {
     return;
   }
   const float* expected = reference + static_cast<long long>(row) * vocabulary;
   const float* found = actual + static_cast<long long>(row) * vocabulary;
-  softmax p = softmax_of(expected, vocabulary);
-  softmax q = softmax_of(found, vocabulary);
+  softmax p = softmax_of(expected, vocabulary, lane);
+  softmax q = softmax_of(found, vocabulary, lane);
   double divergence = 0;
-  for (int i = threadIdx.x; i < vocabulary; i += WARP) {
+  for (int i = lane; i < vocabulary; i += WARP) {
     double log_p = expected[i] - p.max - p.log_sum;
     double log_q = found[i] - q.max - q.log_sum;
     divergence += exp(log_p) * (log_p - log_q);
   }
   divergence = warp_sum(divergence);
-  if (threadIdx.x == 0) {
+  if (lane == 0) {
     divergences[row] = static_cast<float>(divergence);
     agreements[row] = p.likeliest == q.likeliest ? 1 : 0;
   }

@@ -7,7 +7,7 @@
 // maximum first.
 //
 // Compiled with -DPRECISION, -DWIDTH (bias_gelu's row), -DPIECE (1, 4, and for bfloat16 8) and
-// -DROW_WARPS; bias_gelu's grid: (rows / rows in a block, rounded up), block: rows.cuh.
+// -DROW_WARPS; bias_gelu's grid and block: rows.cuh.
 
 #include "rows.cuh"
 

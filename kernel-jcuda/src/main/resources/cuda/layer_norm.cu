@@ -1,16 +1,15 @@
 // What stands between two linear layers of a transformer layer: the residual stream takes a linear
-// layer's product and bias, and its LayerNorm becomes the next one's input. One kernel, because
-// apart the stream would be written, read again, and its norm written and quantized in passes of
-// their own: 26 bytes an element for bfloat16 where this takes 12 (x read and written, 4 each;
-// delta and normed, 2 each), beside weight and bias, which stay in L1. About 10 flops an element:
-// memory-bound.
+// layer's product and bias, and its LayerNorm becomes the next one's input. One kernel reads the
+// stream once: 12 bytes an element in bfloat16 (x read and written, 4 each; delta and normed, 2
+// each) where two take 16; in int8 13, where with quantization apart it takes 25. Weight, bias and
+// scales stay in L1. About 10 flops an element: memory-bound.
 //
 // Mean and variance are taken in two passes over registers: a variance by E[x^2] - E[x]^2 would
 // lose what a row's mean exceeds its deviation by.
 //
-// Compiled with -DPRECISION, -DWIDTH (the hidden size), -DPIECE (1 or 4) and -DROW_WARPS; grid:
-// (rows / rows in a block, rounded up), block: rows.cuh. With five pieces of 4 a thread, hidden
-// sizes of 640 and its multiples come out even.
+// Compiled with -DPRECISION, -DWIDTH (the hidden size), -DPIECE (1 or 4) and -DROW_WARPS; grid
+// and block: rows.cuh. With five pieces of 4 a thread, hidden sizes of 640 and its multiples come
+// out even.
 
 #include "rows.cuh"
 

@@ -1,14 +1,12 @@
 // Mean embeddings: every hidden state is read once, 4 bytes an element, and added: memory-bound.
 //
-// Block (32, POOL_WARPS): a lane holds 4 neighbouring channels (1, where 4 do not divide the hidden
-// size), the warps share the tokens in turn, so that a long protein is no single chain of loads.
-// Grid: (sequences, hidden_size / channels in a block, rounded up). A sum's order depends on its
-// own sequence's length only: equal whatever else is in the batch.
+// Block: -DPOOL_WARPS warps. A lane holds 4 neighbouring channels (1, where 4 do not divide the
+// hidden size), the warps share the tokens in turn, so that a long protein is no single chain of
+// loads. Grid: (sequences, hidden_size / channels in a block, rounded up). A sum's order depends on
+// its own sequence's length only: equal whatever else is in the batch.
 
 #include "pieces.cuh"
 #include "warp.cuh"
-
-#define POOL_WARPS 16
 
 // source: the channel's in the first of the tokens, rows of hidden_size apart.
 template <int CHANNELS>
@@ -16,7 +14,7 @@ __device__ __forceinline__ void sum_tokens(const float* source, int tokens, int 
                                            float (&sum)[CHANNELS]) {
   // Several loads of a thread in flight; enough warps share the tokens for the rest.
 #pragma unroll 4
-  for (int t = threadIdx.y; t < tokens; t += POOL_WARPS) {
+  for (int t = threadIdx.x / WARP; t < tokens; t += POOL_WARPS) {
     float piece[CHANNELS];
     load_piece(source + static_cast<long long>(t) * hidden_size, piece);
 #pragma unroll
@@ -29,16 +27,17 @@ __device__ __forceinline__ void sum_tokens(const float* source, int tokens, int 
 template <int CHANNELS>
 __device__ __forceinline__ void pool(const float* hidden, int first, int tokens, int hidden_size,
                                      float* means, float (*sums)[WARP * 4]) {
-  int in_block = threadIdx.x * CHANNELS;
+  int warp = threadIdx.x / WARP;
+  int in_block = threadIdx.x % WARP * CHANNELS;
   int channel = blockIdx.y * WARP * CHANNELS + in_block;
   float sum[CHANNELS] = {};
   if (channel < hidden_size) {
     sum_tokens(hidden + static_cast<long long>(first) * hidden_size + channel, tokens, hidden_size,
                sum);
   }
-  store_piece(sums[threadIdx.y] + in_block, sum);
+  store_piece(sums[warp] + in_block, sum);
   __syncthreads();
-  if (threadIdx.y > 0 || channel >= hidden_size) {
+  if (warp > 0 || channel >= hidden_size) {
     return;
   }
   for (int w = 1; w < POOL_WARPS; w++) {

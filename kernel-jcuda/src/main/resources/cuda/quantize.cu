@@ -1,8 +1,8 @@
 // The attention output as the next linear layer's int8 input. A row is read once and kept in
 // registers between its maximum and its bytes: 3 bytes an element, memory-bound.
 //
-// Compiled with -DPRECISION=2, -DWIDTH (the hidden size), -DPIECE and -DROW_WARPS; grid: (rows /
-// rows in a block, rounded up), block: rows.cuh.
+// Compiled with -DPRECISION=2, -DWIDTH (the hidden size), -DPIECE and -DROW_WARPS; grid and
+// block: rows.cuh.
 
 #include "precision.cuh"
 

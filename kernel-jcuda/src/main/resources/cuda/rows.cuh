@@ -2,11 +2,11 @@
 // needs a row twice (its mean, then its deviations; its maximum, then its bytes) reads it once.
 // They are read in pieces of -DPIECE elements: 1, 4 or 8, a divisor of WIDTH.
 //
-// Block (32 ROW_WARPS, rows in a block): threadIdx.y is the row within the block. Neighbouring
-// threads hold neighbouring pieces, so that every access of a warp is of consecutive bytes; a
-// thread's own pieces lie 32 ROW_WARPS pieces apart. Sizes are constants: the loops over a thread's
-// pieces unroll, all their loads are in flight together, and where the pieces come out even no
-// bound is checked. Threads of rows past the end must stay for the barriers.
+// A block has several rows, 32 ROW_WARPS threads each; grid: (rows / rows in a block, rounded up).
+// Neighbouring threads hold neighbouring pieces, so that every access of a warp is of consecutive
+// bytes; a thread's own pieces lie 32 ROW_WARPS pieces apart. Sizes are constants: the loops over a
+// thread's pieces unroll, all their loads are in flight together, and where the pieces come out
+// even no bound is checked. Threads of rows past the end must stay for the barriers.
 #pragma once
 
 #include "pieces.cuh"
@@ -30,11 +30,17 @@ static_assert(ROW_WARPS >= 1 && ROW_WARPS <= 32, "a row has from 1 to 32 warps")
 // The part of a row that one thread holds.
 typedef float row_part[THREAD_PIECES][PIECE];
 
-__device__ __forceinline__ int row_of_thread() { return blockIdx.x * blockDim.y + threadIdx.y; }
+__device__ __forceinline__ int row_in_block() { return threadIdx.x / ROW_THREADS; }
+
+__device__ __forceinline__ int thread_in_row() { return threadIdx.x % ROW_THREADS; }
+
+__device__ __forceinline__ int row_of_thread() {
+  return blockIdx.x * (blockDim.x / ROW_THREADS) + row_in_block();
+}
 
 // The first column of the thread's piece i.
 __device__ __forceinline__ int piece_column(int i) {
-  return (i * ROW_THREADS + static_cast<int>(threadIdx.x)) * PIECE;
+  return (i * ROW_THREADS + thread_in_row()) * PIECE;
 }
 
 __device__ __forceinline__ bool holds_piece(int i) {
@@ -94,9 +100,9 @@ __device__ __forceinline__ float row_sum(float x, float* scratch) {
   if (ROW_WARPS == 1) {
     return x;
   }
-  float* sums = scratch + threadIdx.y * ROW_WARPS;
+  float* sums = scratch + row_in_block() * ROW_WARPS;
   if (threadIdx.x % WARP == 0) {
-    sums[threadIdx.x / WARP] = x;
+    sums[thread_in_row() / WARP] = x;
   }
   __syncthreads();
   float sum = 0;
@@ -126,9 +132,9 @@ __device__ __forceinline__ float row_largest_magnitude(const row_part& part, uns
     largest = max(largest, __shfl_xor_sync(ALL_LANES, largest, distance));
   }
   if (ROW_WARPS > 1) {
-    unsigned* maxima = scratch + threadIdx.y * ROW_WARPS;
+    unsigned* maxima = scratch + row_in_block() * ROW_WARPS;
     if (threadIdx.x % WARP == 0) {
-      maxima[threadIdx.x / WARP] = largest;
+      maxima[thread_in_row() / WARP] = largest;
     }
     __syncthreads();
 #pragma unroll
@@ -191,7 +197,7 @@ __device__ __forceinline__ void store_row_quantized(const row_part& part, bool i
       store_quantized(target + piece_column(i), part[i], inverse_scale);
     }
   }
-  if (threadIdx.x == 0) {
+  if (thread_in_row() == 0) {
     *scale = largest / 127;
   }
 }
