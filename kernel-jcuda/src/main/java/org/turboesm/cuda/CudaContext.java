@@ -72,6 +72,17 @@ public final class CudaContext implements AutoCloseable {
     return free[0];
   }
 
+  /** Copies all of a part of the device's memory to another, and waits for it. */
+  public void copy(DevicePointer source, DevicePointer target) {
+    if (source.bytes() > target.bytes()) {
+      throw new IndexOutOfBoundsException(
+          "a copy of " + source.bytes() + " bytes to " + target.bytes());
+    }
+    check(
+        JCudaDriver.cuMemcpyDtoD(target.handle(), source.handle(), source.bytes()),
+        () -> "copying " + source.bytes() + " bytes on the device");
+  }
+
   /** Waits for all that was launched. */
   public void synchronize() {
     check(JCudaDriver.cuCtxSynchronize(), () -> "cuCtxSynchronize");
