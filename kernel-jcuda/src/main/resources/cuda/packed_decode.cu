@@ -32,7 +32,7 @@
 
 #define WARPS 4
 #define THREADS (WARPS * WARP)
-#define MAX_BLOCKS_PER_WARP 8
+#define MAX_BLOCKS_PER_WARP 4
 #define STAGES 2
 #define LANE_CHANNELS ((HEAD_DIM + WARP - 1) / WARP)
 #define MAX_GROUPS 8

@@ -18,7 +18,7 @@ final class PackedDecodePlan {
   static final int WARPS = 4;
 
   /** Blocks of tokens that a warp takes at most; {@code packed_decode.cu} says the same. */
-  static final int MAX_BLOCKS_PER_WARP = 8;
+  static final int MAX_BLOCKS_PER_WARP = 4;
 
   private static final int LANES = 32;
   private static final int MAX_GROUPS = 8;
