@@ -1,0 +1,14 @@
+package org.turboesm.engine;
+
+import org.turboesm.TurboEsmException;
+
+/**
+ * A batch does not fit in the device's memory. The engine stays usable: a smaller batch may fit.
+ */
+public final class OutOfDeviceMemoryException extends TurboEsmException {
+  private static final long serialVersionUID = 1L;
+
+  public OutOfDeviceMemoryException(String message) {
+    super(message);
+  }
+}
