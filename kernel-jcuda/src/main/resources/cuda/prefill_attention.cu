@@ -61,20 +61,22 @@ struct head_rows {
   int length;
 };
 
-// Begins to copy ROWS rows to shared memory, [ROWS] at ROW_PITCH; rows from `present` on are zeros.
+// Begins to copy ROWS rows to shared memory, [ROWS] at ROW_PITCH. Rows beyond the `present` ones
+// are copies of the last: as keys they are masked, as values they have weight 0, and as queries
+// they are not written, so that no copy needs a branch.
 template <int ROWS>
-__device__ __forceinline__ void copy_rows(unsigned char* shared, const activation_t* first_row,
+__device__ __forceinline__ void copy_rows(void* shared, const activation_t* first_row,
                                           long long stride, int present) {
+  constexpr unsigned COPIES = ROWS * ROW_COPIES;
 #pragma unroll
-  for (int copy = threadIdx.x; copy < ROWS * ROW_COPIES; copy += THREADS) {
-    int row = copy / ROW_COPIES;
-    int part = copy % ROW_COPIES;
-    unsigned char* target = shared + row * ROW_PITCH + part * 16;
-    if (row < present) {
-      const activation_t* source = first_row + row * stride;
-      copy_async(target, reinterpret_cast<const unsigned char*>(source) + part * 16);
-    } else {
-      zero_async(target, first_row);
+  for (unsigned first = 0; first < COPIES; first += THREADS) {
+    unsigned copy = first + threadIdx.x;
+    if (COPIES % THREADS == 0 || copy < COPIES) {
+      unsigned row = copy / ROW_COPIES;
+      unsigned part = copy % ROW_COPIES * 16;
+      const void* source = first_row + min(static_cast<int>(row), present - 1) * stride;
+      copy_async(static_cast<unsigned char*>(shared) + row * ROW_PITCH + part,
+                 static_cast<const unsigned char*>(source) + part);
     }
   }
 }
@@ -130,16 +132,16 @@ __device__ __forceinline__ void attend(const head_rows& rows, int first_query) {
     }
   }
 
-  copy_rows<QUERY_TILE>(reinterpret_cast<unsigned char*>(queries),
-                        rows.q + first_query * rows.stride, rows.stride, rows.length - first_query);
-  copy_rows<KEY_TILE>(reinterpret_cast<unsigned char*>(keys), rows.k, rows.stride, rows.length);
+  copy_rows<QUERY_TILE>(queries, rows.q + first_query * rows.stride, rows.stride,
+                        rows.length - first_query);
+  copy_rows<KEY_TILE>(keys, rows.k, rows.stride, rows.length);
   copy_async_commit();
 
   for (int first_key = 0; first_key < rows.length; first_key += KEY_TILE) {
     copy_async_wait<0>();
     __syncthreads();  // the keys are here, and the tile before is done with its values
-    copy_rows<KEY_TILE>(reinterpret_cast<unsigned char*>(values), rows.v + first_key * rows.stride,
-                        rows.stride, rows.length - first_key);
+    copy_rows<KEY_TILE>(values, rows.v + first_key * rows.stride, rows.stride,
+                        rows.length - first_key);
     copy_async_commit();
 
     float logits[THREAD_QUERIES][THREAD_KEYS] = {};
@@ -194,8 +196,8 @@ __device__ __forceinline__ void attend(const head_rows& rows, int first_query) {
     __syncthreads();  // the values and the weights are here, and all are done with the keys
     int next_key = first_key + KEY_TILE;
     if (next_key < rows.length) {
-      copy_rows<KEY_TILE>(reinterpret_cast<unsigned char*>(keys), rows.k + next_key * rows.stride,
-                          rows.stride, rows.length - next_key);
+      copy_rows<KEY_TILE>(keys, rows.k + next_key * rows.stride, rows.stride,
+                          rows.length - next_key);
       copy_async_commit();
     }
 
@@ -258,17 +260,11 @@ struct warp_state {
 typedef unsigned query_operand[ROW_TILES][CHANNEL_STEPS][4];
 typedef float logit_tile[ROW_TILES][2 * KEY_STEPS][4];
 
-// The words of one query from `channel` on, zero beyond the sequence or the head.
-__device__ __forceinline__ unsigned load_query_pair(const head_rows& rows, int query, int channel) {
-  if (query >= rows.length || channel >= HEAD_DIM) {
-    return 0;
-  }
-  return *reinterpret_cast<const unsigned*>(rows.q + query * rows.stride + channel);
-}
-
+// The warp's queries; those beyond the sequence are copies of the last, channels beyond the head
+// are zeros.
 __device__ __forceinline__ void load_queries(query_operand& q, const head_rows& rows,
                                              int first_query) {
-  int row = first_query + threadIdx.x % WARP / 4;
+  int row = threadIdx.x % WARP / 4;
   int channel = threadIdx.x % 4 * 2;
 #pragma unroll
   for (int r = 0; r < ROW_TILES; r++) {
@@ -276,8 +272,10 @@ __device__ __forceinline__ void load_queries(query_operand& q, const head_rows& 
     for (int step = 0; step < CHANNEL_STEPS; step++) {
 #pragma unroll
       for (int part = 0; part < 4; part++) {
-        q[r][step][part] =
-            load_query_pair(rows, row + 16 * r + part % 2 * 8, channel + 16 * step + part / 2 * 8);
+        int first_channel = 16 * step + part / 2 * 8;
+        int query = min(first_query + row + 16 * r + part % 2 * 8, rows.length - 1);
+        const activation_t* pair = rows.q + query * rows.stride + first_channel + channel;
+        q[r][step][part] = first_channel < HEAD_DIM ? *reinterpret_cast<const unsigned*>(pair) : 0;
       }
     }
   }
