@@ -7,6 +7,7 @@ import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.LaunchConfig;
+import org.turboesm.engine.Precision;
 
 /** Launches {@code append.cu}: a decode step's new token of each sequence. */
 final class AppendKernels {
@@ -20,9 +21,10 @@ final class AppendKernels {
   private final Kernel appendFull;
   private final Kernel advance;
 
-  AppendKernels(KernelLibrary library, Map<String, Integer> defines) {
-    KernelModule module = library.compile("append.cu", defines);
-    this.headDim = defines.get("HEAD_DIM");
+  AppendKernels(KernelLibrary library, Precision precision, int headDim) {
+    KernelModule module =
+        library.compile("append.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+    this.headDim = headDim;
     this.append = module.kernel("append_qkv");
     this.appendFull = module.kernel("append_full_qkv");
     this.advance = module.kernel("advance");
@@ -47,10 +49,10 @@ final class AppendKernels {
     append.launch(
         stream,
         new LaunchConfig(rowBlocks, projections.heads(), 1, 4 * headDim, 0),
-        projections.products(),
-        projections.rowScales(),
-        projections.columnScales(),
-        projections.bias(),
+        projections.product().values(),
+        projections.product().rowScales(),
+        projections.product().columnScales(),
+        projections.product().bias(),
         projections.cosines(),
         projections.sines(),
         projections.queryScale(),
@@ -89,10 +91,10 @@ final class AppendKernels {
     appendFull.launch(
         stream,
         LaunchConfig.of((threads + FULL_THREADS - 1) / FULL_THREADS, FULL_THREADS),
-        projections.products(),
-        projections.rowScales(),
-        projections.columnScales(),
-        projections.bias(),
+        projections.product().values(),
+        projections.product().rowScales(),
+        projections.product().columnScales(),
+        projections.product().bias(),
         projections.cosines(),
         projections.sines(),
         projections.queryScale(),

@@ -7,6 +7,7 @@ import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.LaunchConfig;
+import org.turboesm.engine.Precision;
 
 /** Launches {@code qkv.cu}: whole sequences' queries, keys and values, and caches of them. */
 final class QkvKernels {
@@ -21,9 +22,10 @@ final class QkvKernels {
   private final Kernel rotateAndPack;
   private final Kernel rotateAndCache;
 
-  QkvKernels(KernelLibrary library, Map<String, Integer> defines) {
-    KernelModule module = library.compile("qkv.cu", defines);
-    this.headDim = defines.get("HEAD_DIM");
+  QkvKernels(KernelLibrary library, Precision precision, int headDim) {
+    KernelModule module =
+        library.compile("qkv.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+    this.headDim = headDim;
     this.rotate = module.kernel("rotate_qkv");
     this.rotateAndPack = module.kernel("rotate_pack_qkv");
     this.rotateAndCache = module.kernel("rotate_cache_qkv");
@@ -50,10 +52,10 @@ final class QkvKernels {
     rotate.launch(
         stream,
         LaunchConfig.of(blocks, ROTATE_THREADS),
-        projections.products(),
-        projections.rowScales(),
-        projections.columnScales(),
-        projections.bias(),
+        projections.product().values(),
+        projections.product().rowScales(),
+        projections.product().columnScales(),
+        projections.product().bias(),
         positions,
         projections.cosines(),
         projections.sines(),
@@ -90,10 +92,10 @@ final class QkvKernels {
     rotateAndPack.launch(
         stream,
         new LaunchConfig(blocks.count(), projections.heads(), 1, BLOCK_THREADS, 0),
-        projections.products(),
-        projections.rowScales(),
-        projections.columnScales(),
-        projections.bias(),
+        projections.product().values(),
+        projections.product().rowScales(),
+        projections.product().columnScales(),
+        projections.product().bias(),
         positions,
         projections.cosines(),
         projections.sines(),
@@ -136,10 +138,10 @@ final class QkvKernels {
     rotateAndCache.launch(
         stream,
         new LaunchConfig(blocks.count(), projections.heads(), 1, BLOCK_THREADS, 0),
-        projections.products(),
-        projections.rowScales(),
-        projections.columnScales(),
-        projections.bias(),
+        projections.product().values(),
+        projections.product().rowScales(),
+        projections.product().columnScales(),
+        projections.product().bias(),
         positions,
         projections.cosines(),
         projections.sines(),

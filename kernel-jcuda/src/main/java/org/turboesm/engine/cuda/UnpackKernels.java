@@ -7,6 +7,7 @@ import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.LaunchConfig;
+import org.turboesm.engine.Precision;
 import org.turboesm.kv.PackedKvLayout;
 
 /** Launches {@code unpack.cu}: packed blocks read back, and maps of whole sequences. */
@@ -21,9 +22,10 @@ final class UnpackKernels {
   private final Kernel map;
   private final Kernel arrange;
 
-  UnpackKernels(KernelLibrary library, Map<String, Integer> defines) {
-    KernelModule module = library.compile("unpack.cu", defines);
-    this.headDim = defines.get("HEAD_DIM");
+  UnpackKernels(KernelLibrary library, Precision precision, int headDim) {
+    KernelModule module =
+        library.compile("unpack.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+    this.headDim = headDim;
     this.unpack = module.kernel("unpack_blocks");
     this.map = module.kernel("map_heads");
     this.arrange = module.kernel("arrange_maps");
@@ -105,7 +107,6 @@ final class UnpackKernels {
    */
   void arrange(CudaStream stream, DevicePointer maps, int heads, DevicePointer arranged) {
     int blocks = (mapElements() + BLOCK_THREADS - 1) / BLOCK_THREADS;
-    arrange.launch(
-        stream, new LaunchConfig(blocks, heads, 1, BLOCK_THREADS, 0), maps, arranged);
+    arrange.launch(stream, new LaunchConfig(blocks, heads, 1, BLOCK_THREADS, 0), maps, arranged);
   }
 }
