@@ -27,19 +27,30 @@ record PrefillInputs(DevicePointer cuSeqlens, DevicePointer tiles, int tileCount
         uploaded.get(0), tiles, Math.toIntExact(tiles.bytes() / (2 * Integer.BYTES)));
   }
 
-  /** Queues attention of the workspace's queries, keys and values. */
-  void attend(Lane lane, KernelSet kernels, int heads, Workspace w) {
+  /**
+   * Queues attention.
+   *
+   * @param queries activations, [tokens, heads, headDim]
+   * @param keys activations, [tokens, heads, headDim]
+   * @param values activations, [tokens, heads, headDim]
+   * @param output activations, [tokens, heads, headDim]
+   */
+  void attend(
+      Lane lane,
+      KernelSet kernels,
+      int heads,
+      DevicePointer queries,
+      DevicePointer keys,
+      DevicePointer values,
+      DevicePointer output) {
     kernels
         .prefill()
         .attend(
-            lane.stream(),
-            heads,
-            w.queries(),
-            w.keys(),
-            w.values(),
-            cuSeqlens,
-            tiles,
-            tileCount,
-            w.attended());
+            lane.stream(), heads, queries, keys, values, cuSeqlens, tiles, tileCount, output);
+  }
+
+  /** Queues attention of the workspace's own queries, keys and values. */
+  void attend(Lane lane, KernelSet kernels, int heads, Workspace w) {
+    attend(lane, kernels, heads, w.queries(), w.keys(), w.values(), w.attended());
   }
 }
