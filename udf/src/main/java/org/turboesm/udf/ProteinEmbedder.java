@@ -24,9 +24,14 @@ import org.turboesm.esm2.EsmConfig;
  * The input has a string column {@code sequence} of upper-case residues. The output has a row a
  * protein and mode: the input's other columns, {@code embedding} (the mean of the last hidden state
  * over the residues), what else was asked for, and {@code mode}. It is computed partition by
- * partition, streaming; sort rows by length within partitions for even batches.
+ * partition, streaming; sort rows by length within partitions for even batches. A protein that does
+ * not fit the device's memory by itself has one row, of mode {@link #REJECTED} with an empty
+ * embedding.
  */
 public final class ProteinEmbedder {
+  /** In column {@code mode}: the protein does not fit the device's memory in one of the modes. */
+  public static final String REJECTED = "rejected";
+
   private static final String SEQUENCE = "sequence";
 
   private final EmbedSettings settings;
