@@ -21,6 +21,7 @@ final class SmallDeviceEngine implements EsmEngine {
 
   private final EsmEngine computing;
   private final EngineCapabilities capabilities;
+  private volatile boolean lost;
 
   SmallDeviceEngine(EsmEngine computing, EngineCapabilities capabilities) {
     this.computing = computing;
@@ -42,6 +43,16 @@ final class SmallDeviceEngine implements EsmEngine {
   /** The sizes of the batches that mode encode was asked for since, in tokens. */
   static List<Integer> encoded() {
     return List.copyOf(ENCODED);
+  }
+
+  /** As a device that falls off the bus. */
+  void lose() {
+    lost = true;
+  }
+
+  @Override
+  public boolean healthy() {
+    return !lost;
   }
 
   private static void requireRoom(TokenBatch batch, int limit) {
@@ -108,5 +119,8 @@ final class SmallDeviceEngine implements EsmEngine {
   @Override
   public void close() {
     computing.close();
+    if (lost) {
+      throw new IllegalStateException("the device is lost");
+    }
   }
 }

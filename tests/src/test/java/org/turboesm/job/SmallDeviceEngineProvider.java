@@ -39,9 +39,14 @@ public final class SmallDeviceEngineProvider implements EsmEngineProvider {
   }
 
   @Override
-  public EsmEngine open(EsmWeights weights, Precision precision) {
+  public boolean usesDevice() {
+    return true;
+  }
+
+  @Override
+  public EsmEngine open(EsmWeights weights, Precision precision, int device) {
     return new SmallDeviceEngine(
         EsmEngines.open("reference", precision.label(), weights),
-        new EngineCapabilities(NAME, precision, description()));
+        new EngineCapabilities(NAME, precision, "device " + device));
   }
 }

@@ -1,6 +1,7 @@
 package org.turboesm.udf;
 
 import java.io.Serializable;
+import org.turboesm.TurboEsmException;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.Precision;
 
@@ -11,11 +12,29 @@ import org.turboesm.engine.Precision;
  *     Hugging Face cache
  * @param engine {@code auto} or an engine's name
  * @param precision {@code auto} or a precision's label
+ * @param device the ordinal of the device, for tasks that Spark has given none
  */
-public record EngineSpec(String model, String engine, String precision) implements Serializable {
+public record EngineSpec(String model, String engine, String precision, int device)
+    implements Serializable {
+
+  public EngineSpec {
+    if (device < 0) {
+      throw new TurboEsmException("device is " + device + ", expected an ordinal, 0 or more");
+    }
+  }
+
+  /** On the first device. */
+  public EngineSpec(String model, String engine, String precision) {
+    this(model, engine, precision, 0);
+  }
 
   /** The model on the best engine that works, in that engine's own precision. */
   public static EngineSpec of(String model) {
     return new EngineSpec(model, EsmEngines.AUTO, Precision.AUTO);
+  }
+
+  /** The same on another device. */
+  EngineSpec onDevice(int other) {
+    return new EngineSpec(model, engine, precision, other);
   }
 }
