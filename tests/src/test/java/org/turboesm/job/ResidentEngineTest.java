@@ -13,7 +13,7 @@ class ResidentEngineTest {
   private static final String MODEL = InProcess.goldenModel("esm_hd16");
 
   private static EngineSpec onDevice(String engine, int device) {
-    return new EngineSpec(MODEL, engine, "f32", device);
+    return new EngineSpec(MODEL, engine, "f32", device, 1);
   }
 
   private static ResidentModel leaseAndRelease(EngineSpec spec) {

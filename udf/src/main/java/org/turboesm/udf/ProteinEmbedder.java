@@ -5,7 +5,6 @@ import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 import org.turboesm.TurboEsmException;
@@ -70,7 +69,8 @@ public final class ProteinEmbedder {
     StructType output = EmbedPartition.schema(input, SEQUENCE, settings);
     EmbedPartition partition =
         new EmbedPartition(settings, broadcast(proteins), input.fieldIndex(SEQUENCE), counters);
-    return proteins.mapPartitions(partition, Encoders.row(output));
+    return ModelStage.of(proteins.sparkSession().sparkContext(), settings.engine())
+        .mapPartitions(proteins, partition, output);
   }
 
   private Broadcast<Calibration> broadcast(Dataset<Row> proteins) {

@@ -34,10 +34,21 @@ final class EngineOptions {
               + " a GPU ignore it. Default: ${DEFAULT-VALUE}.")
   private int device;
 
+  @Option(
+      names = "--tasks-per-gpu",
+      paramLabel = "N",
+      defaultValue = "2",
+      description =
+          "Tasks that share a GPU, on a cluster whose executors have some"
+              + " (spark.executor.resource.gpu.amount): one prepares while another computes. Default:"
+              + " ${DEFAULT-VALUE}.")
+  private int tasksPerGpu;
+
   /**
-   * @throws TurboEsmException if the device is no ordinal
+   * @throws TurboEsmException if a number is out of range
    */
   EngineSpec spec(String model) {
-    return new EngineSpec(model, engine, precision, device);
+    return new EngineSpec(
+        model, engine, precision, device, Options.requirePositive("--tasks-per-gpu", tasksPerGpu));
   }
 }

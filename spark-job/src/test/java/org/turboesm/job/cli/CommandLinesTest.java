@@ -68,6 +68,7 @@ class CommandLinesTest {
           --layers one              | "one" is not a whole number
           --batch-tokens 0          | --batch-tokens is 0, expected at least 1
           --batch-tokens many       | many
+          --tasks-per-gpu 0         | --tasks-per-gpu is 0, expected at least 1
           --device -1               | device is -1, expected an ordinal
           --calibration-proteins 0  | --calibration-proteins is 0
           --nonsense                | Unknown option: '--nonsense'
