@@ -199,8 +199,7 @@ final class CudaDecodeSession implements DecodeSession {
     int[] kvLens = Arrays.stream(lengths).map(length -> length + 1).toArray();
     List<DevicePointer> state = lane.upload(List.of(lengths, kvLens, firstSlots));
     Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), rows);
-    DevicePointer queries =
-        lane.arena().take((long) rows * config.hiddenSize() * Float.BYTES);
+    DevicePointer queries = lane.arena().take((long) rows * config.hiddenSize() * Float.BYTES);
     PartialStates partial =
         new PartialStates(
             cache.splits(),
@@ -277,8 +276,7 @@ final class CudaDecodeSession implements DecodeSession {
     for (int sequence : sequences) {
       lengths[sequence]++;
     }
-    return lane.floats(
-        step.workspace().hidden(), sequences.length * forward.config().hiddenSize());
+    return lane.floats(step.workspace().hidden(), sequences.length * forward.config().hiddenSize());
   }
 
   private void check(int[] sequences) {
@@ -301,8 +299,7 @@ final class CudaDecodeSession implements DecodeSession {
   private void queueStep(int rows, int decoded, ForwardObserver observer) {
     KernelSet kernels = forward.kernels();
     int heads = forward.config().heads();
-    DecodeRows before =
-        new DecodeRows(rows, step.sequences(), step.lengths(), step.firstSlots());
+    DecodeRows before = new DecodeRows(rows, step.sequences(), step.lengths(), step.firstSlots());
     DecodeRows after = new DecodeRows(rows, step.sequences(), step.kvLens(), step.firstSlots());
     PassInputs inputs =
         new PassInputs(
@@ -332,8 +329,7 @@ final class CudaDecodeSession implements DecodeSession {
           cache.step(on, layer, projections, before, after, step.queries(), step.partial());
           kernels
               .fullDecode()
-              .merge(
-                  on.stream(), rows, heads, step.partial(), step.sequences(), w.attended());
+              .merge(on.stream(), rows, heads, step.partial(), step.sequences(), w.attended());
         },
         new FirstRows(observer, decoded, forward.config().hiddenSize()));
     kernels.append().advance(lane.stream(), before);

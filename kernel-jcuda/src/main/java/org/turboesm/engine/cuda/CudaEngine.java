@@ -48,8 +48,7 @@ final class CudaEngine implements EsmEngine {
     try {
       KernelSet kernels = new KernelSet(context, config, kernelPrecision.storage());
       opened.add(kernels);
-      DeviceWeights resident =
-          DeviceWeights.load(context, weights, kernelPrecision.storage());
+      DeviceWeights resident = DeviceWeights.load(context, weights, kernelPrecision.storage());
       opened.add(resident);
       this.forward =
           new DeviceForward(
@@ -117,14 +116,11 @@ final class CudaEngine implements EsmEngine {
     DeviceRotary.Table angles = forward.rotary().table(batch.positions());
     lane.arena()
         .reset(
-            Lane.uploadBytes(arrays)
-                + Workspace.bytes(config, forward.precision(), batch.size()));
+            Lane.uploadBytes(arrays) + Workspace.bytes(config, forward.precision(), batch.size()));
     List<DevicePointer> uploaded = lane.upload(arrays);
     PassInputs inputs = PassInputs.of(batch.size(), uploaded);
-    PrefillInputs prefill =
-        PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
-    Workspace workspace =
-        Workspace.take(lane.arena(), config, forward.precision(), batch.size());
+    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
+    Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), batch.size());
     KernelSet kernels = forward.kernels();
     forward.run(
         lane,

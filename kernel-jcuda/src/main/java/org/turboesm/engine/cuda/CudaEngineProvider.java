@@ -55,17 +55,19 @@ public final class CudaEngineProvider implements EsmEngineProvider {
   }
 
   @Override
-  public EsmEngine open(EsmWeights weights, Precision precision) {
+  public boolean usesDevice() {
+    return true;
+  }
+
+  @Override
+  public EsmEngine open(EsmWeights weights, Precision precision, int ordinal) {
     unavailable()
         .ifPresent(
             reason -> {
               throw new TurboEsmException("engine " + name() + " cannot run here: " + reason);
             });
-    CudaDevice device = CudaDriver.get().device(0);
+    CudaDevice device = CudaDriver.get().device(ordinal);
     return new CudaEngine(
-        weights,
-        device,
-        precision,
-        new EngineCapabilities(name(), precision, device.describe()));
+        weights, device, precision, new EngineCapabilities(name(), precision, device.describe()));
   }
 }

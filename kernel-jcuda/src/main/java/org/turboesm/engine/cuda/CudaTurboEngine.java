@@ -53,7 +53,8 @@ final class CudaTurboEngine implements TurboEngine {
     DeviceRotary.Table angles = forward.rotary().table(batch.positions());
 
     long wordBytes = slots * codec.mostWordsPerSlot() * Integer.BYTES;
-    long scaleBytes = codec.tokenScaledValues() ? PackedTurboAttention.scaleBytes(config, slots) : 0;
+    long scaleBytes =
+        codec.tokenScaledValues() ? PackedTurboAttention.scaleBytes(config, slots) : 0;
     long readBytes = (long) batch.size() * config.hiddenSize() * precision.activationBytes();
     lane.arena()
         .reset(

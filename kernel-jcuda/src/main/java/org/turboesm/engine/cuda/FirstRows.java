@@ -22,8 +22,7 @@ record FirstRows(ForwardObserver observer, int rows, int hiddenSize) implements 
   }
 
   @Override
-  public void attention(
-      int layer, float[] queries, float[] keys, float[] values, float[] output) {
+  public void attention(int layer, float[] queries, float[] keys, float[] values, float[] output) {
     observer.attention(layer, first(queries), first(keys), first(values), first(output));
   }
 

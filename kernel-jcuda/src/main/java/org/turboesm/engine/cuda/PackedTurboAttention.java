@@ -30,8 +30,7 @@ record PackedTurboAttention(
   }
 
   @Override
-  public void attend(
-      Lane lane, int layer, Projections projections, Workspace w, boolean observed) {
+  public void attend(Lane lane, int layer, Projections projections, Workspace w, boolean observed) {
     KernelSet kernels = forward.kernels();
     int heads = forward.config().heads();
     DevicePointer queries = observed ? read.get(0) : w.queries();

@@ -45,8 +45,7 @@ record PrefillInputs(DevicePointer cuSeqlens, DevicePointer tiles, int tileCount
       DevicePointer output) {
     kernels
         .prefill()
-        .attend(
-            lane.stream(), heads, queries, keys, values, cuSeqlens, tiles, tileCount, output);
+        .attend(lane.stream(), heads, queries, keys, values, cuSeqlens, tiles, tileCount, output);
   }
 
   /** Queues attention of the workspace's own queries, keys and values. */

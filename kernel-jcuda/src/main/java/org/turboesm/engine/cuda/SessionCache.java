@@ -8,7 +8,11 @@ interface SessionCache extends AutoCloseable {
    * workspace.
    */
   void fill(
-      Lane lane, int layer, Projections projections, PassInputs inputs, TokenBlocks blocks,
+      Lane lane,
+      int layer,
+      Projections projections,
+      PassInputs inputs,
+      TokenBlocks blocks,
       Workspace w);
 
   /** Whether a sequence's unfilled block goes to a tail. */
