@@ -17,8 +17,7 @@ final class PoolingKernels {
   private final Kernel meanPool;
 
   PoolingKernels(KernelLibrary library) {
-    meanPool =
-        library.compile("pooling.cu", Map.of("POOL_WARPS", POOL_WARPS)).kernel("mean_pool");
+    meanPool = library.compile("pooling.cu", Map.of("POOL_WARPS", POOL_WARPS)).kernel("mean_pool");
   }
 
   /**

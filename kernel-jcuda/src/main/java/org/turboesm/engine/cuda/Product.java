@@ -11,5 +11,7 @@ import org.turboesm.cuda.DevicePointer;
  * @param bias floats, [columns], not yet added
  */
 record Product(
-    DevicePointer values, DevicePointer rowScales, DevicePointer columnScales, DevicePointer bias) {
-}
+    DevicePointer values,
+    DevicePointer rowScales,
+    DevicePointer columnScales,
+    DevicePointer bias) {}
