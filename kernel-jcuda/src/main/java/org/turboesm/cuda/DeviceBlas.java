@@ -128,7 +128,8 @@ public final class DeviceBlas implements AutoCloseable {
    *
    * @param weights [outputs, inputs]
    * @param x [rows, inputs]
-   * @param products [rows, outputs], overwritten
+   * @param products [rows, stride], of which the first {@code outputs} of each row are overwritten
+   * @param stride elements from one row of products to the next
    */
   public void multiply(
       Format format,
@@ -137,7 +138,8 @@ public final class DeviceBlas implements AutoCloseable {
       int rows,
       int inputs,
       int outputs,
-      DevicePointer products) {
+      DevicePointer products,
+      int stride) {
     // cuBLAS's matrices are column-major, so that a row-major one is its own transpose there.
     int status =
         JCublas2.cublasGemmEx_new(
@@ -157,7 +159,7 @@ public final class DeviceBlas implements AutoCloseable {
             format.zero,
             products.handle(),
             format.result,
-            outputs,
+            stride,
             format.compute,
             cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
     if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
