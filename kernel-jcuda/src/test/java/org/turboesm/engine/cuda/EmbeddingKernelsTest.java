@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,14 +21,8 @@ class EmbeddingKernelsTest {
   private static final int MASK = 32;
   private static final float UNWRITTEN = 42;
 
-  private TestDevice device;
-  private EmbeddingKernels kernels;
-
-  @BeforeAll
-  void open() {
-    device = new TestDevice();
-    kernels = new EmbeddingKernels(device.library());
-  }
+  private final TestDevice device = new TestDevice();
+  private final EmbeddingKernels kernels = new EmbeddingKernels(device.library());
 
   @AfterEach
   void freeBuffers() {

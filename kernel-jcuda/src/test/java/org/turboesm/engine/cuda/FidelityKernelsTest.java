@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -23,14 +22,8 @@ class FidelityKernelsTest {
   private static final double U = 0x1p-24;
   private static final float UNWRITTEN = 42;
 
-  private TestDevice device;
-  private FidelityKernels kernels;
-
-  @BeforeAll
-  void open() {
-    device = new TestDevice();
-    kernels = new FidelityKernels(device.library());
-  }
+  private final TestDevice device = new TestDevice();
+  private final FidelityKernels kernels = new FidelityKernels(device.library());
 
   @AfterEach
   void freeBuffers() {

@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -30,12 +29,7 @@ class GeluKernelsTest {
   private record Format(Precision precision, int width) {}
 
   private final Map<Format, GeluKernels> kernels = new HashMap<>();
-  private TestDevice device;
-
-  @BeforeAll
-  void open() {
-    device = new TestDevice();
-  }
+  private final TestDevice device = new TestDevice();
 
   @AfterEach
   void freeBuffers() {

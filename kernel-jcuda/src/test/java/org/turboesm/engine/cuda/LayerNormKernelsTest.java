@@ -10,7 +10,6 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,12 +29,7 @@ class LayerNormKernelsTest {
   private record Format(Precision precision, int hidden) {}
 
   private final Map<Format, LayerNormKernels> kernels = new HashMap<>();
-  private TestDevice device;
-
-  @BeforeAll
-  void open() {
-    device = new TestDevice();
-  }
+  private final TestDevice device = new TestDevice();
 
   @AfterEach
   void freeBuffers() {

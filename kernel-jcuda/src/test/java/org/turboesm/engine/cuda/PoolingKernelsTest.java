@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -22,14 +21,8 @@ class PoolingKernelsTest {
   private static final long SEED = 20260101;
   private static final int[] LENGTHS = {3, 4, 33, 34, 35, 129, 1024, 3002, 18};
 
-  private TestDevice device;
-  private PoolingKernels kernels;
-
-  @BeforeAll
-  void open() {
-    device = new TestDevice();
-    kernels = new PoolingKernels(device.library());
-  }
+  private final TestDevice device = new TestDevice();
+  private final PoolingKernels kernels = new PoolingKernels(device.library());
 
   @AfterEach
   void freeBuffers() {

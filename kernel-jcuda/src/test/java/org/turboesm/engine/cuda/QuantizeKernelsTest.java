@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -25,12 +24,7 @@ class QuantizeKernelsTest {
   private static final byte UNWRITTEN = 42;
 
   private final Map<Integer, QuantizeKernels> kernels = new HashMap<>();
-  private TestDevice device;
-
-  @BeforeAll
-  void open() {
-    device = new TestDevice();
-  }
+  private final TestDevice device = new TestDevice();
 
   @AfterEach
   void freeBuffers() {
