@@ -71,7 +71,7 @@ library() { # SONAME OBJECT...
   # JCuda's libraries bind to symbols of the version that the real ones have.
   echo "$name { global: *; };" > "$objects/$name.map"
   "$cxx" -shared "${sanitize[@]}" "-Wl,-soname,$name" "-Wl,--version-script=$objects/$name.map" \
-    '-Wl,-rpath,$ORIGIN' -Wl,-Bsymbolic-functions -o "$out/$name" "$@"
+    '-Wl,-rpath,$ORIGIN' -Wl,-Bsymbolic-functions -Wl,-z,defs -o "$out/$name" "$@"
 }
 cd "$objects"
 driver=()
@@ -82,7 +82,7 @@ for object in *.o; do
   esac
 done
 library libcuda.so.1 "${driver[@]}"
-library libcublas.so.12 cublas.o gemm.o cublas_stubs.o "$out/libcuda.so.1"
+library libcublas.so.12 cublas.o gemm.o report.o cublas_stubs.o "$out/libcuda.so.1"
 library libnvrtc.so.12 nvrtc.o compiler.o kernel_source.o nvrtc_stubs.o "$out/libcuda.so.1"
 cp -r "$here/include" "$out/include"
 echo "$build" > "$out/build"

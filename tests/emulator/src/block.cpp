@@ -54,6 +54,7 @@ void BlockRun::prepare(dim3 size) {
   }
   for (int t = 0; t < thread_count_; t++) {
     threads_[t].stack = nullptr;
+    threads_[t].place = {};
   }
   if (copies_used_) {
     for (Thread& thread : threads_) {
@@ -256,12 +257,8 @@ LaneGroup& BlockRun::join(Thread& self, WarpFunction function, unsigned mask, co
       group.waiting |= 1u << self.lane;
       return group;
     }
-    if ((group.mask & mask) != 0) {
-      fail(CUDA_ERROR_LAUNCH_FAILED, self, place,
-           "its mask overlaps that of lanes that wait in " + text_of(group.place));
-    }
   }
-  // Masks of waiting groups are disjoint and a mask of one lane never waits, so there is room.
+  // Every group has a lane that waits in it and nowhere else, so there is room.
   LaneGroup& group = warp.groups[warp.group_count++];
   group = {function, mask, 1u << self.lane, place};
   return group;
@@ -442,7 +439,9 @@ void* BlockRun::note_fault(const void* address, const char* what, int status) {
   bool overflow = stacks_.is_guard(address);
   char text[80];
   snprintf(text, sizeof text, "%s %p", overflow ? "stack overflow at" : what, address);
-  failure_ = {status, where(self) + ": " + text};
+  std::string before =
+      self.place.operation == nullptr ? "" : " (after " + text_of(self.place) + ")";
+  failure_ = {status, where(self) + ": " + text + before};
   return self.stack;
 }
 

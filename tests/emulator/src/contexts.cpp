@@ -7,7 +7,7 @@
 #include "handles.h"
 #include "memory.h"
 #include "modules.h"
-#include "report.h"
+#include "planned_failures.h"
 #include "settings.h"
 #include "streams.h"
 

@@ -4,6 +4,7 @@
 #include "driver_services.h"
 #include "gemm.h"
 #include "handles.h"
+#include "planned_failures.h"
 #include "report.h"
 
 namespace turboesm_emulator {

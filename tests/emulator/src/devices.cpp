@@ -6,7 +6,7 @@
 
 #include "contexts.h"
 #include "memory.h"
-#include "report.h"
+#include "planned_failures.h"
 #include "settings.h"
 
 namespace turboesm_emulator {

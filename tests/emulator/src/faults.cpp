@@ -42,8 +42,9 @@ void handle(int signal, siginfo_t* info, void* context) {
     what = "integer division by zero or overflow (a GPU goes on with some number) at";
     status = CUDA_ERROR_LAUNCH_FAILED;
   } else if (signal == SIGILL) {
-    what = "unreachable code at";
-    status = CUDA_ERROR_ILLEGAL_INSTRUCTION;
+    // What the compiler's check of array bounds ends in.
+    what = "an index beyond an array, or unreachable code, at instruction";
+    status = CUDA_ERROR_ILLEGAL_ADDRESS;
   } else if (!known) {
     what = "misaligned or wild address, not known which:";
     status = CUDA_ERROR_MISALIGNED_ADDRESS;

@@ -1,7 +1,6 @@
 #include "graphs.h"
 
 #include "handles.h"
-#include "report.h"
 #include "streams.h"
 
 namespace turboesm_emulator {

@@ -6,6 +6,7 @@
 
 #include "address_sanitizer.h"
 #include "capture.h"
+#include "planned_failures.h"
 #include "report.h"
 #include "settings.h"
 #include "streams.h"

@@ -5,7 +5,7 @@
 
 #include "compiler.h"
 #include "driver_api.h"
-#include "report.h"
+#include "planned_failures.h"
 
 namespace {
 

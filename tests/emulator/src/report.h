@@ -1,18 +1,8 @@
-// Messages on standard error, and calls that a setting lets fail.
+// Messages on standard error.
 #pragma once
-
-#include "driver_api.h"
 
 namespace turboesm_emulator {
 
 __attribute__((format(printf, 1, 2))) void report(const char* format, ...);
-
-// TURBOESM_EMULATOR_FAIL=FUNCTION:N:STATUS[,...]: the N-th call of the function in this process
-// returns the status; N+ is the N-th and all later calls. 0 for a call that is not to fail. The
-// function's name stands without _v2.
-TURBOESM_EMULATOR_API int turboesm_emulator_planned_failure(const char* function);
-
-// Statuses after which a real context answers every call with the same status.
-bool loses_context(int status);
 
 }  // namespace turboesm_emulator

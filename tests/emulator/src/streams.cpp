@@ -4,6 +4,7 @@
 
 #include "graphs.h"
 #include "handles.h"
+#include "planned_failures.h"
 #include "report.h"
 #include "settings.h"
 

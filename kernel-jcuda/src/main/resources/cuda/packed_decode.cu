@@ -392,7 +392,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
 
   int value_planes_begin = layout.key_planes;
-  int first_staged = (value_planes_begin & ~3) - layout.key_planes;
+  int first_staged = value_planes_begin & ~3;
   if (mine > 0) {
     stage_words_async(shared.stages, first_words, value_planes_begin, layout.value_planes, lane);
   }

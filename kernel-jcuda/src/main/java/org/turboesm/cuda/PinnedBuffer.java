@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
+import java.nio.ShortBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
@@ -43,6 +44,11 @@ public final class PinnedBuffer implements AutoCloseable {
   /** The memory, as ints. */
   public IntBuffer ints() {
     return view().asIntBuffer();
+  }
+
+  /** The memory, as shorts. */
+  public ShortBuffer shorts() {
+    return view().asShortBuffer();
   }
 
   private ByteBuffer view() {

@@ -59,7 +59,7 @@ class FullDecodeKernelsTest {
   }
 
   static Stream<Arguments> formats() {
-    return Stream.of(Precision.values())
+    return Stream.of(Precision.F32, Precision.BF16, Precision.INT8)
         .flatMap(
             precision -> Arrays.stream(HEAD_DIMS).mapToObj(size -> Arguments.of(precision, size)));
   }

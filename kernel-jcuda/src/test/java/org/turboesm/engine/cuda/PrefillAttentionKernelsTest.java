@@ -49,7 +49,7 @@ class PrefillAttentionKernelsTest {
   }
 
   static Stream<Arguments> formats() {
-    return Stream.of(Precision.values())
+    return Stream.of(Precision.F32, Precision.BF16, Precision.INT8)
         .flatMap(
             precision -> Arrays.stream(HEAD_DIMS).mapToObj(size -> Arguments.of(precision, size)));
   }

@@ -2,6 +2,7 @@ package org.turboesm.engine.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.turboesm.engine.Precision;
 
@@ -15,7 +16,7 @@ class PrefillTilingTest {
 
   @Test
   void everyQueryTileIsWholeWarps() {
-    for (Precision precision : Precision.values()) {
+    for (Precision precision : List.of(Precision.F32, Precision.BF16, Precision.INT8)) {
       for (int headDim : new int[] {16, 24, 32, 64, 128}) {
         PrefillTiling tiling = PrefillTiling.of(precision, headDim);
         assertThat(tiling.threads() / 32 * tiling.warpQueries())
