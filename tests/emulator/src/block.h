@@ -102,6 +102,8 @@ class BlockRun : public DeviceBlock {
   unsigned pick(unsigned mask);
   Thread* next();
   void suspend(Thread& from);
+  // Continues the thread, which begins if it has not.
+  void switch_to(void** saved_stack_pointer, Thread& to);
   void run_threads_from(Thread& first);
   void exit_thread(Thread& self);
   void release_block();
@@ -127,6 +129,9 @@ class BlockRun : public DeviceBlock {
   bool copies_used_ = false;
   Place barrier_place_ = {};
   void* main_stack_pointer_ = nullptr;
+  // The caller's stack, for AddressSanitizer.
+  const void* main_stack_bottom_ = nullptr;
+  size_t main_stack_bytes_ = 0;
   Failure failure_;
   Warp warps_[MAX_BLOCK_THREADS / WARP_LANES];
   std::vector<Thread> threads_;
