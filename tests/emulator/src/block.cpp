@@ -423,6 +423,10 @@ void BlockRun::fail(int status, const Thread& thread, const Place& place, const 
   leave();
 }
 
+void BlockRun::fail(int status, const Place& place, const std::string& what) {
+  fail(status, thread(), place, what);
+}
+
 void BlockRun::fail_stuck() {
   const Thread* first = nullptr;
   for (int t = 0; t < thread_count_ && first == nullptr; t++) {

@@ -88,6 +88,9 @@ class BlockRun : public DeviceBlock {
   void copy_async_commit();
   void copy_async_wait(int pending);
 
+  // Ends the block from the running thread.
+  [[noreturn]] void fail(int status, const Place& place, const std::string& what);
+
   // Notes what a signal's handler has seen; the stack on which leave_after_fault may then run.
   void* note_fault(const void* address, const char* what, int status);
   [[noreturn]] static void leave_after_fault();
