@@ -3,6 +3,7 @@
 
 #define WARP 32
 #define ALL_LANES 0xFFFFFFFFu
+#define NEGATIVE_INFINITY __int_as_float(static_cast<int>(0xFF800000u))
 
 __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll

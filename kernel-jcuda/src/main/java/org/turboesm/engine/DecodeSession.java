@@ -3,7 +3,7 @@ package org.turboesm.engine;
 import org.turboesm.esm2.ForwardObserver;
 
 /** Proteins that are decoded in lockstep, each over a cache of its own length. Not thread-safe. */
-public interface DecodeSession {
+public interface DecodeSession extends AutoCloseable {
 
   /** The prefixes' last hidden states, [prefix tokens, hidden]. */
   float[] prefixHidden();
@@ -20,4 +20,8 @@ public interface DecodeSession {
 
   /** Bytes that the cache of one sequence takes. */
   long cacheBytes(int sequence);
+
+  /** Frees the caches. */
+  @Override
+  void close();
 }

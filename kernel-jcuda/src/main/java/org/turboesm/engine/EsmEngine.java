@@ -47,6 +47,14 @@ public interface EsmEngine extends AutoCloseable {
    */
   TurboEngine turbo(KvCodec codec);
 
+  /**
+   * Whether calls can still succeed: false for good once the device is lost or its context has
+   * failed. Running out of memory is no such failure. Any thread may ask at any time.
+   */
+  default boolean healthy() {
+    return true;
+  }
+
   @Override
   void close();
 }

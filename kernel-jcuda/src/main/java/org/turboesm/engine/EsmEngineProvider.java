@@ -23,9 +23,18 @@ public interface EsmEngineProvider {
   String description();
 
   /**
+   * Whether its engines run on one of several devices, and not on the processor: models are then
+   * resident by device, and Spark's tasks ask for one.
+   */
+  default boolean usesDevice() {
+    return false;
+  }
+
+  /**
    * Makes a model resident.
    *
    * @param precision one of {@link #precisions()}
+   * @param device the device's ordinal, from 0; without meaning where {@link #usesDevice} is false
    */
-  EsmEngine open(EsmWeights weights, Precision precision);
+  EsmEngine open(EsmWeights weights, Precision precision, int device);
 }

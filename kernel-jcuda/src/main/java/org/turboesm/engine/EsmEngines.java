@@ -27,16 +27,27 @@ public final class EsmEngines {
   }
 
   /**
-   * Opens an engine. {@code auto} takes the best that works and logs which and why; an engine asked
-   * for by name that cannot run is an error, never replaced by another.
+   * Opens an engine, on the first device. {@code auto} takes the best that works and logs which and
+   * why; an engine asked for by name that cannot run is an error, never replaced by another.
    *
    * @param name {@code auto} or an engine's name
    * @param precision {@code auto} or a precision's label
    * @throws TurboEsmException with the reason and the remedy
    */
   public static EsmEngine open(String name, String precision, EsmWeights weights) {
-    EsmEngineProvider provider = select(name);
-    return provider.open(weights, selectPrecision(provider, precision));
+    return open(select(name), precision, weights, 0);
+  }
+
+  /**
+   * Opens an engine of this provider.
+   *
+   * @param precision {@code auto} or a precision's label
+   * @param device the device's ordinal
+   * @throws TurboEsmException if the engine cannot run the precision here
+   */
+  public static EsmEngine open(
+      EsmEngineProvider provider, String precision, EsmWeights weights, int device) {
+    return provider.open(weights, selectPrecision(provider, precision), device);
   }
 
   /** The provider that {@link #open} would use. */

@@ -3,7 +3,6 @@ package org.turboesm.engine;
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.attention.AttentionState;
 import org.turboesm.esm2.EsmConfig;
-import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.FullKvCache;
 
 /** Full-precision caches; keys, queries and values are cached as they come. */
@@ -13,13 +12,13 @@ final class FullSessionCaches implements SessionCaches {
   private final int headDim;
   private final FullKvCache[] caches;
 
-  FullSessionCaches(AttentionKernels kernels, EsmConfig config, TokenBatch prefixes) {
+  FullSessionCaches(AttentionKernels kernels, EsmConfig config, int[] capacities) {
     this.kernels = kernels;
     this.heads = config.heads();
     this.headDim = config.headDim();
-    this.caches = new FullKvCache[prefixes.sequences()];
+    this.caches = new FullKvCache[capacities.length];
     for (int s = 0; s < caches.length; s++) {
-      caches[s] = new FullKvCache(config.layers(), heads, headDim, prefixes.length(s));
+      caches[s] = new FullKvCache(config.layers(), heads, headDim, capacities[s]);
     }
   }
 

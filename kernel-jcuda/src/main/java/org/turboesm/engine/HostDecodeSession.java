@@ -79,4 +79,8 @@ final class HostDecodeSession implements DecodeSession {
   public long cacheBytes(int sequence) {
     return caches.bytes(sequence);
   }
+
+  /** Nothing to free: the caches are arrays. */
+  @Override
+  public void close() {}
 }

@@ -1,7 +1,5 @@
 package org.turboesm.engine;
 
-import java.util.List;
-import org.turboesm.TurboEsmException;
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmForward;
@@ -9,7 +7,6 @@ import org.turboesm.esm2.EsmOperators;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
-import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 
 /** An engine whose activations are Java arrays: given operators and kernels make it. */
@@ -72,32 +69,11 @@ public final class HostEngine implements EsmEngine {
 
   @Override
   public TurboEngine turbo(KvCodec codec) {
-    requireFit(codec);
+    codec.requireFit(config());
     EsmForward folded =
         forward.withValueProjections(
             weights, (layer, plain) -> ValueFolding.fold(codec.heads().get(layer), plain));
     return new HostTurboEngine(folded, kernels, codec);
-  }
-
-  private void requireFit(KvCodec codec) {
-    EsmConfig config = config();
-    boolean fits = codec.layers() == config.layers();
-    for (List<HeadCodec> heads : codec.heads()) {
-      fits &= heads.size() == config.heads();
-      fits &= heads.stream().allMatch(head -> head.headDim() == config.headDim());
-    }
-    if (!fits) {
-      throw new TurboEsmException(
-          "the codec's "
-              + codec.layers()
-              + " layers do not have the model's sizes ("
-              + config.layers()
-              + " layers of "
-              + config.heads()
-              + " heads of "
-              + config.headDim()
-              + " channels); it was calibrated for another model");
-    }
   }
 
   @Override

@@ -26,11 +26,11 @@ final class HostTurboEngine implements TurboEngine {
 
   @Override
   public DecodeSession prefill(
-      TokenBatch prefixes, KvPrecision precision, ForwardObserver observer) {
+      TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
     SessionCaches caches =
         precision == KvPrecision.PACKED
-            ? new PackedSessionCaches(kernels, codec, prefixes)
-            : new FullSessionCaches(kernels, forward.config(), prefixes);
+            ? new PackedSessionCaches(kernels, codec, capacities)
+            : new FullSessionCaches(kernels, forward.config(), capacities);
     return new HostDecodeSession(forward, kernels, caches, prefixes, observer);
   }
 

@@ -48,13 +48,28 @@ public final class LockstepDecoder {
       lengths[s] = prefill.tokens(batch.length(s));
     }
     int[] prefixRows = prefixRows(batch, lengths);
-    DecodeSession session =
+    try (DecodeSession session =
         engine.prefill(
-            prefixes(batch, lengths, prefixRows), precision, observer.observe(prefixRows));
+            prefixes(batch, lengths, prefixRows),
+            batch.lengths(),
+            precision,
+            observer.observe(prefixRows))) {
+      float[] hidden = decodeRest(session, batch, prefixRows, lengths);
+      long[] cacheBytes = new long[sequences];
+      Arrays.setAll(cacheBytes, session::cacheBytes);
+      return new DecodedBatch(hidden, cacheBytes);
+    }
+  }
+
+  /**
+   * @param lengths [sequences], tokens cached already; counted on
+   * @return [tokens, hidden], the prefixes' states too
+   */
+  private float[] decodeRest(
+      DecodeSession session, TokenBatch batch, int[] prefixRows, int[] lengths) {
     int hiddenSize = session.prefixHidden().length / prefixRows.length;
     float[] hidden = new float[batch.size() * hiddenSize];
     place(session.prefixHidden(), prefixRows, hiddenSize, hidden);
-
     for (int[] active = active(batch, lengths);
         active.length > 0;
         active = active(batch, lengths)) {
@@ -68,9 +83,7 @@ public final class LockstepDecoder {
       }
       place(session.decode(active, tokens, observer.observe(rows)), rows, hiddenSize, hidden);
     }
-    long[] cacheBytes = new long[sequences];
-    Arrays.setAll(cacheBytes, session::cacheBytes);
-    return new DecodedBatch(hidden, cacheBytes);
+    return hidden;
   }
 
   private static int[] active(TokenBatch batch, int[] lengths) {

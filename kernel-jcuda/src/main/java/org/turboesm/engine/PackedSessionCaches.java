@@ -2,7 +2,6 @@ package org.turboesm.engine;
 
 import org.turboesm.attention.AttentionKernels;
 import org.turboesm.attention.AttentionState;
-import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.AffineMap;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.PackedKvBlocks;
@@ -14,13 +13,15 @@ public final class PackedSessionCaches implements SessionCaches {
   private final KvCodec codec;
   private final PackedKvCache[] caches;
 
-  /** Makes room for the prefixes. */
-  public PackedSessionCaches(AttentionKernels kernels, KvCodec codec, TokenBatch prefixes) {
+  /**
+   * @param capacities [sequences], tokens to make room for; more are taken too
+   */
+  public PackedSessionCaches(AttentionKernels kernels, KvCodec codec, int[] capacities) {
     this.kernels = kernels;
     this.codec = codec;
-    this.caches = new PackedKvCache[prefixes.sequences()];
+    this.caches = new PackedKvCache[capacities.length];
     for (int s = 0; s < caches.length; s++) {
-      caches[s] = new PackedKvCache(codec, prefixes.length(s));
+      caches[s] = new PackedKvCache(codec, capacities[s]);
     }
   }
 

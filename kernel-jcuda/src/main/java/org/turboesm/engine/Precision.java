@@ -9,7 +9,9 @@ import org.turboesm.TurboEsmException;
 public enum Precision {
   F32,
   BF16,
-  INT8;
+  INT8,
+  /** Floats that GEMMs on tensor cores read with 10 bits of mantissa. */
+  TF32;
 
   /** The word that selects an engine's own choice. */
   public static final String AUTO = "auto";

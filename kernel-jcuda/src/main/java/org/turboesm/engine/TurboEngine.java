@@ -23,8 +23,12 @@ public interface TurboEngine extends AutoCloseable {
    *
    * @param prefixes the first tokens of each protein; maskedFractions are those of the whole
    *     proteins
+   * @param capacities [sequences], tokens that each cache is to hold in the end, the prefix too;
+   *     decoding more is an error on engines that reserve the room
+   * @return to be closed before this engine
    */
-  DecodeSession prefill(TokenBatch prefixes, KvPrecision precision, ForwardObserver observer);
+  DecodeSession prefill(
+      TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer);
 
   @Override
   void close();

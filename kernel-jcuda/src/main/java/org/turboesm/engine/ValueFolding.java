@@ -11,10 +11,11 @@ import org.turboesm.kv.HeadCodec;
  * Folds the heads' value transforms into W_v and W_o. Values have no rotary embedding, so v' = B (v
  * - m) is the projection by B W_v with bias B (b_v - m); and W_o takes B^-1, its bias W_o m.
  */
-final class ValueFolding {
+public final class ValueFolding {
   private ValueFolding() {}
 
-  static ValueProjections fold(List<HeadCodec> heads, ValueProjections plain) {
+  /** The folded projections of one layer. */
+  public static ValueProjections fold(List<HeadCodec> heads, ValueProjections plain) {
     return new ValueProjections(
         foldValue(heads, plain.value()), foldOutput(heads, plain.attentionOutput()));
   }

@@ -30,6 +30,10 @@ public record EsmConfig(
     float ropeTheta,
     boolean tokenDropout,
     boolean tiedWordEmbeddings) {
+  /**
+   * Token dropout's share of masked tokens in training: 15%, of which 80% became {@code <mask>}.
+   */
+  private static final float TRAINED_MASK_FRACTION = 0.15f * 0.8f;
 
   public EsmConfig {
     requirePositive("num_hidden_layers", layers);
@@ -52,6 +56,16 @@ public record EsmConfig(
               + EsmTokenizer.VOCABULARY_SIZE
               + " tokens; this is not an ESM-2 model");
     }
+  }
+
+  /**
+   * What word embeddings are multiplied by (token dropout, Lin et al. 2023): the share of unmasked
+   * tokens in training over the protein's own.
+   *
+   * @param maskedFraction the share of {@code <mask>} among the protein's tokens
+   */
+  public float embeddingScale(float maskedFraction) {
+    return tokenDropout ? (1 - TRAINED_MASK_FRACTION) / (1 - maskedFraction) : 1f;
   }
 
   /** Width of one attention head. */

@@ -12,11 +12,6 @@ import org.turboesm.TurboEsmException;
  * SelfAttention}. The weights are resident and shared; any number of threads may run it.
  */
 public final class EsmForward implements AutoCloseable {
-  /**
-   * Token dropout's share of masked tokens in training: 15%, of which 80% became {@code <mask>}.
-   */
-  private static final float TRAINED_MASK_FRACTION = 0.15f * 0.8f;
-
   private final EsmConfig config;
   private final EsmOperators operators;
   private final float[] wordEmbeddings;
@@ -235,7 +230,7 @@ public final class EsmForward implements AutoCloseable {
     int hidden = config.hiddenSize();
     float[] x = new float[batch.size() * hidden];
     for (int s = 0; s < batch.sequences(); s++) {
-      float scale = embeddingScale(batch.maskedFractions()[s]);
+      float scale = config.embeddingScale(batch.maskedFractions()[s]);
       for (int t = batch.cuSeqlens()[s]; t < batch.cuSeqlens()[s + 1]; t++) {
         int token = batch.tokens()[t];
         if (token == EsmTokenizer.MASK && config.tokenDropout()) {
@@ -247,10 +242,6 @@ public final class EsmForward implements AutoCloseable {
       }
     }
     return x;
-  }
-
-  private float embeddingScale(float maskedFraction) {
-    return config.tokenDropout() ? (1 - TRAINED_MASK_FRACTION) / (1 - maskedFraction) : 1f;
   }
 
   @Override

@@ -7,7 +7,18 @@ package org.turboesm.esm2;
 public interface ForwardObserver {
 
   /** Sees nothing. */
-  ForwardObserver NONE = new ForwardObserver() {};
+  ForwardObserver NONE =
+      new ForwardObserver() {
+        @Override
+        public boolean seesHiddenStates() {
+          return false;
+        }
+
+        @Override
+        public boolean seesAttention() {
+          return false;
+        }
+      };
 
   /** Lets both see the pass, the first first. */
   static ForwardObserver both(ForwardObserver first, ForwardObserver second) {
@@ -18,6 +29,16 @@ public interface ForwardObserver {
       return first;
     }
     return new ForwardObserver() {
+      @Override
+      public boolean seesHiddenStates() {
+        return first.seesHiddenStates() || second.seesHiddenStates();
+      }
+
+      @Override
+      public boolean seesAttention() {
+        return first.seesAttention() || second.seesAttention();
+      }
+
       @Override
       public void hiddenState(int index, float[] hidden) {
         first.hiddenState(index, hidden);
@@ -31,6 +52,16 @@ public interface ForwardObserver {
         second.attention(layer, queries, keys, values, output);
       }
     };
+  }
+
+  /** Whether {@link #hiddenState} does anything; an engine need not call it otherwise. */
+  default boolean seesHiddenStates() {
+    return true;
+  }
+
+  /** Whether {@link #attention} does anything; an engine need not call it otherwise. */
+  default boolean seesAttention() {
+    return true;
   }
 
   /**

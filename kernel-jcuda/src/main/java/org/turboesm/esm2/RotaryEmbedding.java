@@ -8,18 +8,23 @@ package org.turboesm.esm2;
  * product with the position): at position 3000 the rounding of an angle is 1e-4, and only the same
  * rounding gives the same state.
  */
-final class RotaryEmbedding {
+public final class RotaryEmbedding {
   private final int headDim;
   private final float[] inverseFrequency;
-  private volatile Table table = new Table(0, new float[0], new float[0]);
+  private volatile Angles angles = new Angles(0, new float[0], new float[0]);
 
-  /** Cosines and sines, [positions, headDim / 2]. */
-  private record Table(int positions, float[] cosines, float[] sines) {}
+  /**
+   * Cosines and sines of every position's angles.
+   *
+   * @param cosines [positions, headDim / 2]
+   * @param sines [positions, headDim / 2]
+   */
+  public record Angles(int positions, float[] cosines, float[] sines) {}
 
   /**
    * @param inverseFrequency [headDim / 2], radians a position
    */
-  RotaryEmbedding(float[] inverseFrequency) {
+  public RotaryEmbedding(float[] inverseFrequency) {
     this.headDim = 2 * inverseFrequency.length;
     this.inverseFrequency = inverseFrequency;
   }
@@ -40,7 +45,7 @@ final class RotaryEmbedding {
    * @param x [tokens, heads, headDim]
    */
   void apply(float[] x, TokenBatch batch, int heads, float scale, EsmOperators operators) {
-    Table angles = tableFor(batch);
+    Angles angles = angles(batch.positions());
     int half = headDim / 2;
     for (int s = 0; s < batch.sequences(); s++) {
       int start = batch.cuSeqlens()[s];
@@ -52,20 +57,17 @@ final class RotaryEmbedding {
     }
   }
 
-  private Table tableFor(TokenBatch batch) {
-    int positions = 0;
-    for (int s = 0; s < batch.sequences(); s++) {
-      positions = Math.max(positions, batch.firstPositions()[s] + batch.length(s));
-    }
-    Table current = table;
+  /** The angles of at least so many positions from 0 on. */
+  public Angles angles(int positions) {
+    Angles current = angles;
     if (current.positions < positions) {
-      current = tableOf(Math.max(positions, 2 * current.positions));
-      table = current;
+      current = compute(Math.max(positions, 2 * current.positions));
+      angles = current;
     }
     return current;
   }
 
-  private Table tableOf(int positions) {
+  private Angles compute(int positions) {
     int half = headDim / 2;
     float[] cosines = new float[positions * half];
     float[] sines = new float[positions * half];
@@ -76,6 +78,6 @@ final class RotaryEmbedding {
         sines[p * half + i] = (float) Math.sin(angle);
       }
     }
-    return new Table(positions, cosines, sines);
+    return new Angles(positions, cosines, sines);
   }
 }

@@ -1,5 +1,6 @@
 package org.turboesm.esm2;
 
+import java.util.Arrays;
 import java.util.List;
 import org.turboesm.TurboEsmException;
 
@@ -74,6 +75,22 @@ public record TokenBatch(
 
   public int size() {
     return tokens.length;
+  }
+
+  /** One more than the largest rotary position. */
+  public int positions() {
+    int positions = 0;
+    for (int s = 0; s < sequences(); s++) {
+      positions = Math.max(positions, firstPositions[s] + length(s));
+    }
+    return positions;
+  }
+
+  /** [sequences], tokens of each. */
+  public int[] lengths() {
+    int[] lengths = new int[sequences()];
+    Arrays.setAll(lengths, this::length);
+    return lengths;
   }
 
   /** Tokens of one sequence. */

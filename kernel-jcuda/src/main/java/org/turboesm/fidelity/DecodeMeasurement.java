@@ -104,7 +104,8 @@ final class DecodeMeasurement {
 
   /** Observes the full-precision run, with packed caches beside its own. */
   private final class FullRun implements LockstepDecoder.Observer {
-    private final PackedSessionCaches beside = new PackedSessionCaches(kernels, codec, batch);
+    private final PackedSessionCaches beside =
+        new PackedSessionCaches(kernels, codec, batch.lengths());
     private final AttentionState state = new AttentionState(config.headDim());
 
     @Override

@@ -68,6 +68,11 @@ public final class RangeMonitor implements LockstepDecoder.Observer {
     }
     return new ForwardObserver() {
       @Override
+      public boolean seesHiddenStates() {
+        return false;
+      }
+
+      @Override
       public void attention(
           int layer, float[] queries, float[] keys, float[] values, float[] output) {
         count(layer, tokens, keys, values);

@@ -2,6 +2,8 @@ package org.turboesm.kv;
 
 import java.io.Serializable;
 import java.util.List;
+import org.turboesm.TurboEsmException;
+import org.turboesm.esm2.EsmConfig;
 
 /**
  * The codec of a whole model.
@@ -17,6 +19,31 @@ public record KvCodec(List<List<HeadCodec>> heads, boolean tail) implements Seri
 
   public int layers() {
     return heads.size();
+  }
+
+  /**
+   * Checks that the codec has a model's sizes.
+   *
+   * @throws TurboEsmException if it was calibrated for another model
+   */
+  public void requireFit(EsmConfig config) {
+    boolean fits = layers() == config.layers();
+    for (List<HeadCodec> layer : heads) {
+      fits &= layer.size() == config.heads();
+      fits &= layer.stream().allMatch(head -> head.headDim() == config.headDim());
+    }
+    if (!fits) {
+      throw new TurboEsmException(
+          "the codec's "
+              + layers()
+              + " layers do not have the model's sizes ("
+              + config.layers()
+              + " layers of "
+              + config.heads()
+              + " heads of "
+              + config.headDim()
+              + " channels); it was calibrated for another model");
+    }
   }
 
   public HeadCodec head(int layer, int head) {

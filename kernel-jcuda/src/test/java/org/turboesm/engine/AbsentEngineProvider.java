@@ -34,7 +34,7 @@ public final class AbsentEngineProvider implements EsmEngineProvider {
   }
 
   @Override
-  public EsmEngine open(EsmWeights weights, Precision precision) {
+  public EsmEngine open(EsmWeights weights, Precision precision, int device) {
     throw new IllegalStateException("an engine that cannot run was opened");
   }
 }

@@ -55,7 +55,7 @@ class HostDecodeSessionTest {
     open(3, false);
     TokenBatch batch = TokenBatch.of(List.of(protein(1, 40), protein(2, 9)));
 
-    DecodeSession session = turbo.prefill(batch, precision, ForwardObserver.NONE);
+    DecodeSession session = turbo.prefill(batch, batch.lengths(), precision, ForwardObserver.NONE);
 
     assertThat(session.prefixHidden()).containsExactly(engine.encode(batch, ForwardObserver.NONE));
   }
@@ -215,7 +215,8 @@ class HostDecodeSessionTest {
             new int[] {0, 12},
             new int[1],
             new float[] {TokenBatch.maskedFraction(protein)});
-    DecodeSession session = turbo.prefill(prefix, KvPrecision.FULL, ForwardObserver.NONE);
+    DecodeSession session =
+        turbo.prefill(prefix, prefix.lengths(), KvPrecision.FULL, ForwardObserver.NONE);
 
     float[] decoded =
         embedding(observer -> session.decode(new int[] {0}, new int[] {protein[12]}, observer));
@@ -249,7 +250,8 @@ class HostDecodeSessionTest {
   }
 
   private DecodeSession prefill(KvPrecision precision, int[]... prefixes) {
-    return turbo.prefill(TokenBatch.of(Arrays.asList(prefixes)), precision, ForwardObserver.NONE);
+    TokenBatch batch = TokenBatch.of(Arrays.asList(prefixes));
+    return turbo.prefill(batch, batch.lengths(), precision, ForwardObserver.NONE);
   }
 
   private List<float[]> decodeAlone(KvPrecision precision, int[] protein, int prefix) {

@@ -136,7 +136,8 @@ class PackedAlgebraTest {
           EsmEngine opened = EsmEngines.open(engine, "f32", weights);
           TurboEngine turbo = opened.turbo(new KvCodec(heads, true))) {
         float[] expected = opened.encode(batch, ForwardObserver.NONE);
-        DecodeSession session = turbo.prefill(batch, precision, ForwardObserver.NONE);
+        DecodeSession session =
+            turbo.prefill(batch, batch.lengths(), precision, ForwardObserver.NONE);
         return largestError(session.prefixHidden(), expected);
       }
     }
@@ -163,7 +164,7 @@ class PackedAlgebraTest {
       int[] second = proteins.get(1);
       TokenBatch prefixes =
           TokenBatch.of(List.of(Arrays.copyOf(first, 60), Arrays.copyOf(second, 35)));
-      DecodeSession session = turbo.prefill(prefixes, precision, observer);
+      DecodeSession session = turbo.prefill(prefixes, prefixes.lengths(), precision, observer);
       float[] all = new float[0];
       for (int step = 0; 60 + step < first.length; step++) {
         boolean both = 35 + step < second.length;

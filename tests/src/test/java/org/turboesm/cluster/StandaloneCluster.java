@@ -23,23 +23,35 @@ final class StandaloneCluster implements AutoCloseable {
   private final SparkInstallation spark;
   private final Path folder;
   private final int workers;
+  private final List<String> workerOptions;
   private final int port;
   private final List<Process> processes = new ArrayList<>();
   private final Thread atExit = new Thread(this::killAll);
 
-  private StandaloneCluster(SparkInstallation spark, Path folder, int workers, int port) {
+  private StandaloneCluster(
+      SparkInstallation spark, Path folder, int workers, List<String> workerOptions, int port) {
     this.spark = spark;
     this.folder = folder;
     this.workers = workers;
+    this.workerOptions = workerOptions;
     this.port = port;
+  }
+
+  /** Starts workers of one core each. */
+  static StandaloneCluster start(SparkInstallation spark, Path folder, int workers)
+      throws IOException, InterruptedException {
+    return start(spark, folder, workers, List.of("--cores", "1"));
   }
 
   /**
    * @param folder for logs and the workers' files
+   * @param workerOptions of each worker's command line
    */
-  static StandaloneCluster start(SparkInstallation spark, Path folder, int workers)
+  static StandaloneCluster start(
+      SparkInstallation spark, Path folder, int workers, List<String> workerOptions)
       throws IOException, InterruptedException {
-    StandaloneCluster cluster = new StandaloneCluster(spark, folder, workers, freePort());
+    StandaloneCluster cluster =
+        new StandaloneCluster(spark, folder, workers, workerOptions, freePort());
     Runtime.getRuntime().addShutdownHook(cluster.atExit);
     try {
       cluster.startProcesses();
@@ -66,23 +78,22 @@ final class StandaloneCluster implements AutoCloseable {
             List.of("--host", "127.0.0.1", "--port", String.valueOf(port), "--webui-port", "0")));
     awaitMaster();
     for (int i = 0; i < workers; i++) {
-      processes.add(
-          spark.start(
-              "org.apache.spark.deploy.worker.Worker",
-              "256m",
-              log("worker" + i),
+      List<String> arguments =
+          new ArrayList<>(
               List.of(
                   "--host",
                   "127.0.0.1",
                   "--webui-port",
                   "0",
-                  "--cores",
-                  "1",
                   "--memory",
                   "1g",
                   "--work-dir",
-                  workFolder(i).toString(),
-                  master())));
+                  workFolder(i).toString()));
+      arguments.addAll(workerOptions);
+      arguments.add(master());
+      processes.add(
+          spark.start(
+              "org.apache.spark.deploy.worker.Worker", "256m", log("worker" + i), arguments));
     }
   }
 

@@ -74,7 +74,7 @@ class IngestTest {
           .extracting(InputFile::path)
           .containsExactly("file:" + all, "file:" + blank, "file:" + empty);
       assertThat(Arrays.asList(RejectCode.values()))
-          .hasSize(8)
+          .hasSize(9)
           .allMatch(code -> code.explanation().endsWith("."));
     }
   }

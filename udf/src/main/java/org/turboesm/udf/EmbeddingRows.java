@@ -1,8 +1,11 @@
 package org.turboesm.udf;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.function.BiConsumer;
@@ -10,15 +13,25 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.turboesm.TurboEsmException;
+import org.turboesm.engine.OutOfDeviceMemoryException;
 import org.turboesm.fidelity.Pooling;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
- * The rows of one partition, made batch by batch and mode by mode as they are asked for: no more
- * than one pass over one batch is held.
+ * The rows of one partition, made batch by batch as they are asked for: no more than one batch's
+ * are held.
+ *
+ * <p>A batch that does not fit the device's memory in one of the modes is run again in halves, in
+ * all of them, and later batches have the smaller size. A protein that does not fit by itself has a
+ * row of mode {@link ProteinEmbedder#REJECTED} and no other.
  */
 final class EmbeddingRows implements Iterator<Row> {
+  private static final Logger LOG = LoggerFactory.getLogger(EmbeddingRows.class);
+  private static final float[] NO_VALUES = {};
+
   private final EmbedSettings settings;
   private final ModeRunner runner;
   private final ProteinBatches batches;
@@ -26,8 +39,6 @@ final class EmbeddingRows implements Iterator<Row> {
   private final BiConsumer<Mode, ModeStatistics> done;
 
   private final ArrayDeque<Row> ready = new ArrayDeque<>();
-  private ProteinBatch batch;
-  private Iterator<Mode> modes;
 
   /**
    * @param done told of each pass
@@ -48,14 +59,15 @@ final class EmbeddingRows implements Iterator<Row> {
   @Override
   public boolean hasNext() {
     while (ready.isEmpty()) {
-      if (modes == null || !modes.hasNext()) {
-        if (!batches.hasNext()) {
-          return false;
-        }
-        batch = batches.next();
-        modes = settings.modes().iterator();
+      if (!batches.hasNext()) {
+        return false;
       }
-      runNextMode();
+      ProteinBatch batch = batches.next();
+      try {
+        run(batch);
+      } catch (OutOfDeviceMemoryException e) {
+        makeRoom(batch, e);
+      }
     }
     return true;
   }
@@ -68,35 +80,75 @@ final class EmbeddingRows implements Iterator<Row> {
     return ready.remove();
   }
 
-  private void runNextMode() {
+  /** Readies the rows of all modes and counts their passes, or neither. */
+  private void run(ProteinBatch batch) {
+    List<Row> rows = new ArrayList<>();
+    Map<Mode, ModeStatistics> passes = new EnumMap<>(Mode.class);
+    for (Mode mode : settings.modes()) {
+      requireNotKilled();
+      long start = System.nanoTime();
+      HiddenStates states = runner.run(mode, batch.tokens());
+      long nanoseconds = System.nanoTime() - start;
+      for (int s = 0; s < batch.rows().size(); s++) {
+        rows.add(row(batch, s, states, mode));
+      }
+      passes.put(
+          mode,
+          new ModeStatistics(
+              batch.rows().size(),
+              batch.tokens().size(),
+              nanoseconds,
+              runner.kvBytesFp32(batch.tokens()),
+              states.kvBytesPacked(),
+              states.range()));
+    }
+    ready.addAll(rows);
+    passes.forEach(done);
+  }
+
+  private static void requireNotKilled() {
     TaskContext task = TaskContext.get();
     if (task != null && task.isInterrupted()) {
       throw new TaskKilledException("the job was cancelled");
     }
-    Mode mode = modes.next();
-    long start = System.nanoTime();
-    HiddenStates states = runner.run(mode, batch.tokens());
-    long nanoseconds = System.nanoTime() - start;
-    for (int s = 0; s < batch.rows().size(); s++) {
-      ready.add(row(s, states, mode));
-    }
-    done.accept(
-        mode,
-        new ModeStatistics(
-            batch.rows().size(),
-            batch.tokens().size(),
-            nanoseconds,
-            runner.kvBytesFp32(batch.tokens()),
-            states.kvBytesPacked(),
-            states.range()));
   }
 
-  private Row row(int sequence, HiddenStates states, Mode mode) {
-    Row protein = batch.rows().get(sequence);
-    int first = batch.tokens().cuSeqlens()[sequence];
-    int tokens = batch.tokens().length(sequence);
-    int hiddenSize = states.last().length / batch.tokens().size();
+  private void makeRoom(ProteinBatch batch, OutOfDeviceMemoryException refused) {
+    int tokens = batch.tokens().size();
+    if (batch.rows().size() > 1) {
+      batches.split(batch);
+      LOG.warn(
+          "{} tokens do not fit; going on with batches of {}: {}",
+          tokens,
+          batches.budget(),
+          refused.getMessage());
+    } else {
+      Row protein = batch.rows().get(0);
+      LOG.warn(
+          "protein {} of {} tokens is rejected: {}", name(protein), tokens, refused.getMessage());
+      ready.add(rejected(protein));
+    }
+  }
 
+  private Row rejected(Row protein) {
+    Object[] values = carried(protein);
+    int column = protein.size() - 1;
+    values[column++] = NO_VALUES;
+    if (settings.cls()) {
+      values[column++] = NO_VALUES;
+    }
+    if (settings.residues()) {
+      values[column++] = new float[0][];
+    }
+    if (!settings.layers().isEmpty()) {
+      values[column++] = CollectionConverters.asScala(Map.of());
+    }
+    values[column] = ProteinEmbedder.REJECTED;
+    return RowFactory.create(values);
+  }
+
+  /** A row's values, as yet only those of the protein's columns but for its sequence. */
+  private Object[] carried(Row protein) {
     Object[] values = new Object[EmbedPartition.columns(protein.size(), settings)];
     int column = 0;
     for (int c = 0; c < protein.size(); c++) {
@@ -104,6 +156,17 @@ final class EmbeddingRows implements Iterator<Row> {
         values[column++] = protein.get(c);
       }
     }
+    return values;
+  }
+
+  private Row row(ProteinBatch batch, int sequence, HiddenStates states, Mode mode) {
+    Row protein = batch.rows().get(sequence);
+    int first = batch.tokens().cuSeqlens()[sequence];
+    int tokens = batch.tokens().length(sequence);
+    int hiddenSize = states.last().length / batch.tokens().size();
+
+    Object[] values = carried(protein);
+    int column = protein.size() - 1;
     float[] embedding = Pooling.mean(states.last(), first, tokens, hiddenSize);
     requireFinite(embedding, protein, mode);
     values[column++] = embedding;

@@ -1,20 +1,30 @@
 package org.turboesm.udf;
 
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.turboesm.TurboEsmException;
+import org.turboesm.engine.EsmEngineProvider;
+import org.turboesm.engine.EsmEngines;
 
 /**
- * The engines of this JVM, a driver's or an executor's: one resident model, whatever the number of
- * tasks. A model that no task uses stays open until another one is asked for.
+ * The engines of this JVM, a driver's or an executor's: one resident model a device, whatever the
+ * number of tasks. A task runs on the device that Spark has given it, else on that of the spec. A
+ * model that no task uses stays open until another one is asked for; one whose engine has failed is
+ * not used again.
  */
 public final class EngineHolder {
   private static final Logger LOG = LoggerFactory.getLogger(EngineHolder.class);
 
   private static final int IDLE_MODELS = 1;
 
-  private static final LeaseCache<EngineSpec, ResidentModel> MODELS =
-      new LeaseCache<>(IDLE_MODELS, ResidentModel::close);
+  /** By what was asked for, so that {@code auto} decides once. */
+  private static final Map<String, EsmEngineProvider> PROVIDERS = new ConcurrentHashMap<>();
+
+  /** By device; engines that use none are all of device 0. */
+  private static final Map<Integer, LeaseCache<EngineSpec, ResidentModel>> MODELS =
+      new ConcurrentHashMap<>();
 
   private EngineHolder() {}
 
@@ -25,7 +35,16 @@ public final class EngineHolder {
    *     opened
    */
   public static Lease<ResidentModel> lease(EngineSpec spec) {
-    return MODELS.lease(spec, () -> open(spec));
+    EsmEngineProvider provider = PROVIDERS.computeIfAbsent(spec.engine(), EsmEngines::select);
+    TaskDevice task = TaskDevice.ofRunningTask();
+    EngineSpec placed = spec.onDevice(provider.usesDevice() ? task.ordinal(spec.device()) : 0);
+    return MODELS
+        .computeIfAbsent(placed.device(), device -> cache())
+        .lease(placed, () -> open(placed, provider));
+  }
+
+  private static LeaseCache<EngineSpec, ResidentModel> cache() {
+    return new LeaseCache<>(IDLE_MODELS, ResidentModel::healthy, ResidentModel::close);
   }
 
   /**
@@ -54,15 +73,16 @@ public final class EngineHolder {
     return lease;
   }
 
-  private static ResidentModel open(EngineSpec spec) {
+  private static ResidentModel open(EngineSpec spec, EsmEngineProvider provider) {
     long start = System.nanoTime();
-    ResidentModel model = ResidentModel.open(spec);
+    ResidentModel model = ResidentModel.open(spec, provider);
     LOG.info(
-        "model {} is resident after {} s: engine {}, {}",
+        "model {} is resident after {} s: engine {}, {}{}",
         spec.model(),
         (System.nanoTime() - start) / 1_000_000 / 1000.0,
         model.engine().capabilities().engine(),
-        model.engine().capabilities().precision().label());
+        model.engine().capabilities().precision().label(),
+        provider.usesDevice() ? ", device " + spec.device() : "");
     return model;
   }
 }

@@ -34,6 +34,11 @@ final class HiddenStateCollector implements LockstepDecoder.Observer {
     }
     return new ForwardObserver() {
       @Override
+      public boolean seesAttention() {
+        return false;
+      }
+
+      @Override
       public void hiddenState(int index, float[] hidden) {
         float[] state = states.get(index);
         if (state != null) {
@@ -49,6 +54,11 @@ final class HiddenStateCollector implements LockstepDecoder.Observer {
       return ForwardObserver.NONE;
     }
     return new ForwardObserver() {
+      @Override
+      public boolean seesAttention() {
+        return false;
+      }
+
       @Override
       public void hiddenState(int index, float[] hidden) {
         float[] state = states.get(index);

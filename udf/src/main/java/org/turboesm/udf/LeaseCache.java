@@ -6,23 +6,31 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keeps costly values open between uses. A value is opened once, by whoever asks first, while the
  * others wait, and is shared by all who lease it. At most {@code idleLimit} values that nobody
  * leases stay open; the least recently leased are closed first, and before another value is opened.
- * Thread-safe.
+ * A value that is no longer usable is not leased again: it is closed when its last lease ends, and
+ * the next lease opens another. Thread-safe.
  */
 final class LeaseCache<K, V> implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(LeaseCache.class);
+
   private final int idleLimit;
+  private final Predicate<V> usable;
   private final Consumer<V> closer;
 
   /** Least recently leased first. */
   private final Map<K, Entry<V>> entries = new LinkedHashMap<>(16, 0.75f, true);
 
-  LeaseCache(int idleLimit, Consumer<V> closer) {
+  LeaseCache(int idleLimit, Predicate<V> usable, Consumer<V> closer) {
     this.idleLimit = idleLimit;
+    this.usable = usable;
     this.closer = closer;
   }
 
@@ -32,12 +40,19 @@ final class LeaseCache<K, V> implements AutoCloseable {
    */
   Lease<V> lease(K key, Supplier<V> opener) {
     Entry<V> entry;
-    List<Entry<V>> evicted = List.of();
+    List<Entry<V>> evicted = new ArrayList<>();
     synchronized (entries) {
       entry = entries.get(key);
+      if (entry != null && isBroken(entry)) {
+        entries.remove(key);
+        if (entry.leases == 0) {
+          evicted.add(entry);
+        }
+        entry = null;
+      }
       if (entry == null) {
         // Room first: two models may not fit side by side.
-        evicted = evictIdle(idleLimit - 1);
+        evicted.addAll(evictIdle(idleLimit - 1));
         entry = new Entry<>();
         entries.put(key, entry);
       }
@@ -57,12 +72,21 @@ final class LeaseCache<K, V> implements AutoCloseable {
     List<Entry<V>> evicted;
     synchronized (entries) {
       entry.leases--;
-      if (entry.leases == 0 && !entry.isOpen()) {
+      boolean broken = isBroken(entry);
+      if (entry.leases == 0 && (broken || !entry.isOpen())) {
         entries.values().remove(entry);
       }
       evicted = evictIdle(idleLimit);
+      if (entry.leases == 0 && broken) {
+        evicted.add(entry);
+      }
     }
     closeAll(evicted);
+  }
+
+  private boolean isBroken(Entry<V> entry) {
+    V value = entry.value;
+    return value != null && !usable.test(value);
   }
 
   /** Takes idle entries out until no more than {@code limit} are left; the caller has the lock. */
@@ -82,7 +106,23 @@ final class LeaseCache<K, V> implements AutoCloseable {
   }
 
   private void closeAll(List<Entry<V>> evicted) {
-    evicted.forEach(entry -> entry.close(closer));
+    for (Entry<V> entry : evicted) {
+      if (isBroken(entry)) {
+        closeBroken(entry);
+      } else {
+        entry.close(closer);
+      }
+    }
+  }
+
+  /** What has failed may fail once more. */
+  private void closeBroken(Entry<V> entry) {
+    LOG.warn("{} has failed and is not used again", entry.value);
+    try {
+      entry.close(closer);
+    } catch (RuntimeException e) {
+      LOG.warn("{} could not be closed cleanly", entry.value, e);
+    }
   }
 
   /** Closes every value that nobody leases. */
@@ -97,7 +137,7 @@ final class LeaseCache<K, V> implements AutoCloseable {
 
   private static final class Entry<V> {
     private int leases;
-    private V value;
+    private volatile V value;
 
     private synchronized V open(Supplier<V> opener) {
       if (value == null) {
@@ -106,7 +146,7 @@ final class LeaseCache<K, V> implements AutoCloseable {
       return value;
     }
 
-    private synchronized boolean isOpen() {
+    private boolean isOpen() {
       return value != null;
     }
 

@@ -1,6 +1,8 @@
 package org.turboesm.udf;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -11,15 +13,19 @@ import org.turboesm.esm2.TokenBatch;
 
 /**
  * Takes proteins in the order they come and batches as many as fit a budget of tokens; a protein
- * beyond the budget is a batch of its own. Rows of similar length in a row make even batches.
+ * beyond the budget is a batch of its own. Rows of similar length in a row make even batches. A
+ * batch that turns out to be too large can be {@linkplain #split split}.
  */
 final class ProteinBatches implements Iterator<ProteinBatch> {
   private final Iterator<Row> rows;
   private final int sequenceColumn;
-  private final int budget;
+  private final ArrayDeque<Protein> putBack = new ArrayDeque<>();
+  private int budget;
 
   private Row nextRow;
   private int[] nextTokens;
+
+  private record Protein(Row row, int[] tokens) {}
 
   /**
    * @param sequenceColumn where the rows' residues are
@@ -38,6 +44,12 @@ final class ProteinBatches implements Iterator<ProteinBatch> {
 
   /** Reads a row ahead. Spark's iterators want hasNext() called before each next(). */
   private boolean fetch() {
+    Protein again = putBack.poll();
+    if (again != null) {
+      nextRow = again.row;
+      nextTokens = again.tokens;
+      return true;
+    }
     if (!rows.hasNext()) {
       nextRow = null;
       nextTokens = null;
@@ -66,5 +78,33 @@ final class ProteinBatches implements Iterator<ProteinBatch> {
       size += nextTokens.length;
     } while (fetch() && size + nextTokens.length <= budget);
     return new ProteinBatch(batchRows, TokenBatch.of(batchTokens));
+  }
+
+  /**
+   * Puts a batch's proteins back, to come again next in smaller batches, and halves the budget: no
+   * later batch has more than half of its tokens, but for proteins that are longer.
+   *
+   * @param batch the last one, of more than one protein
+   */
+  void split(ProteinBatch batch) {
+    if (batch.rows().size() < 2) {
+      throw new IllegalArgumentException("a batch of one protein cannot be split");
+    }
+    if (nextRow != null) {
+      putBack.addFirst(new Protein(nextRow, nextTokens));
+      nextRow = null;
+      nextTokens = null;
+    }
+    int[] cuSeqlens = batch.tokens().cuSeqlens();
+    for (int s = batch.rows().size() - 1; s >= 0; s--) {
+      int[] tokens = Arrays.copyOfRange(batch.tokens().tokens(), cuSeqlens[s], cuSeqlens[s + 1]);
+      putBack.addFirst(new Protein(batch.rows().get(s), tokens));
+    }
+    budget = batch.tokens().size() / 2;
+  }
+
+  /** Tokens of a batch of several proteins, at most. */
+  int budget() {
+    return budget;
   }
 }

@@ -5,7 +5,6 @@ import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 import org.turboesm.TurboEsmException;
@@ -24,9 +23,14 @@ import org.turboesm.esm2.EsmConfig;
  * The input has a string column {@code sequence} of upper-case residues. The output has a row a
  * protein and mode: the input's other columns, {@code embedding} (the mean of the last hidden state
  * over the residues), what else was asked for, and {@code mode}. It is computed partition by
- * partition, streaming; sort rows by length within partitions for even batches.
+ * partition, streaming; sort rows by length within partitions for even batches. A protein that does
+ * not fit the device's memory by itself has one row, of mode {@link #REJECTED} with an empty
+ * embedding.
  */
 public final class ProteinEmbedder {
+  /** In column {@code mode}: the protein does not fit the device's memory in one of the modes. */
+  public static final String REJECTED = "rejected";
+
   private static final String SEQUENCE = "sequence";
 
   private final EmbedSettings settings;
@@ -65,7 +69,8 @@ public final class ProteinEmbedder {
     StructType output = EmbedPartition.schema(input, SEQUENCE, settings);
     EmbedPartition partition =
         new EmbedPartition(settings, broadcast(proteins), input.fieldIndex(SEQUENCE), counters);
-    return proteins.mapPartitions(partition, Encoders.row(output));
+    return ModelStage.of(proteins.sparkSession().sparkContext(), settings.engine())
+        .mapPartitions(proteins, partition, output);
   }
 
   private Broadcast<Calibration> broadcast(Dataset<Row> proteins) {

@@ -2,6 +2,7 @@ package org.turboesm.udf;
 
 import org.turboesm.calibration.Calibration;
 import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.EsmEngineProvider;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
@@ -21,7 +22,7 @@ public final class ResidentModel {
   private final EsmEngine engine;
   private final OutputGrams outputGrams;
   private final LeaseCache<String, TurboEngine> turbo =
-      new LeaseCache<>(IDLE_CALIBRATIONS, TurboEngine::close);
+      new LeaseCache<>(IDLE_CALIBRATIONS, packed -> true, TurboEngine::close);
 
   private ResidentModel(EsmWeights weights, EsmEngine engine) {
     this.weights = weights;
@@ -29,10 +30,14 @@ public final class ResidentModel {
     this.outputGrams = new OutputGrams(weights.config(), weights::attentionOutput);
   }
 
-  static ResidentModel open(EngineSpec spec) {
+  /**
+   * @param provider of the engine that the spec asks for
+   */
+  static ResidentModel open(EngineSpec spec, EsmEngineProvider provider) {
     EsmWeights weights = EsmWeights.open(ModelLocator.locate(spec.model()));
     try {
-      return new ResidentModel(weights, EsmEngines.open(spec.engine(), spec.precision(), weights));
+      return new ResidentModel(
+          weights, EsmEngines.open(provider, spec.precision(), weights, spec.device()));
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
@@ -64,6 +69,11 @@ public final class ResidentModel {
   public Lease<TurboEngine> turbo(Calibration calibration) {
     calibration.requireModel(weights.hash());
     return turbo.lease(calibration.hash(), () -> engine.turbo(calibration.codec()));
+  }
+
+  /** Whether the engine can still run. */
+  boolean healthy() {
+    return engine.healthy();
   }
 
   void close() {

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -14,8 +16,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class LeaseCacheTest {
+  private final Set<String> broken = new HashSet<>();
   private final List<String> closed = new ArrayList<>();
-  private final LeaseCache<String, String> cache = new LeaseCache<>(1, closed::add);
+  private final LeaseCache<String, String> cache =
+      new LeaseCache<>(1, value -> !broken.contains(value), closed::add);
 
   @Test
   void opensOnceAndSharesUntilAnotherIsAskedFor() {
@@ -57,6 +61,45 @@ class LeaseCacheTest {
   }
 
   @Test
+  void opensAnotherForWhatBrokeWhileItWasIdle() {
+    cache.lease("a", () -> "A").close();
+    broken.add("A");
+    assertThat(cache.lease("a", () -> "another A").value()).isEqualTo("another A");
+    assertThat(closed).containsExactly("A");
+  }
+
+  @Test
+  void brokenValueIsClosedWithItsLastLeaseAndNotLeasedAgain() {
+    Lease<String> first = cache.lease("a", () -> "A");
+    Lease<String> second = cache.lease("a", () -> "A");
+    broken.add("A");
+    first.close();
+    Lease<String> other = cache.lease("a", () -> "another A");
+    assertThat(other.value()).isEqualTo("another A");
+    assertThat(closed).isEmpty();
+    second.close();
+    assertThat(closed).containsExactly("A");
+    other.close();
+    assertThat(cache.lease("a", () -> "a third A").value()).isEqualTo("another A");
+    assertThat(closed).containsExactly("A");
+  }
+
+  @Test
+  void brokenValueMayFailToClose() {
+    LeaseCache<String, String> failing =
+        new LeaseCache<>(
+            1,
+            value -> !broken.contains(value),
+            value -> {
+              throw new IllegalStateException("lost");
+            });
+    Lease<String> lease = failing.lease("a", () -> "A");
+    broken.add("A");
+    lease.close();
+    assertThat(failing.lease("a", () -> "another A").value()).isEqualTo("another A");
+  }
+
+  @Test
   void triesAgainAfterAFailure() {
     assertThatThrownBy(
             () ->
@@ -75,7 +118,7 @@ class LeaseCacheTest {
     AtomicInteger opened = new AtomicInteger();
     AtomicInteger closedValues = new AtomicInteger();
     LeaseCache<Integer, Integer> shared =
-        new LeaseCache<>(1, value -> closedValues.incrementAndGet());
+        new LeaseCache<>(1, value -> true, value -> closedValues.incrementAndGet());
     CountDownLatch start = new CountDownLatch(1);
     ExecutorService threads = Executors.newFixedThreadPool(8);
     try {

@@ -72,4 +72,36 @@ class ProteinBatchesTest {
         .isInstanceOf(TurboEsmException.class)
         .hasMessageContaining("p7");
   }
+
+  /** Proteins of 3, 4 and so on to 12 tokens; whatever is split comes again, in order. */
+  @Property
+  void splitBatchesComeAgainInHalves(@ForAll @IntRange(min = 2, max = 75) int fitting) {
+    List<Row> all = rows(List.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10));
+    ProteinBatches batches = new ProteinBatches(strict(all), 1, 75);
+    List<Row> seen = new ArrayList<>();
+    int splits = 0;
+    while (batches.hasNext()) {
+      ProteinBatch batch = batches.next();
+      assertThat(batch.rows().size() == 1 || batch.tokens().size() <= batches.budget()).isTrue();
+      for (int s = 0; s < batch.rows().size(); s++) {
+        assertThat(batch.tokens().length(s)).isEqualTo(batch.rows().get(s).getInt(0) + 2);
+      }
+      if (batch.tokens().size() > fitting && batch.rows().size() > 1) {
+        batches.split(batch);
+        assertThat(batches.budget()).isEqualTo(batch.tokens().size() / 2);
+        splits++;
+      } else {
+        seen.addAll(batch.rows());
+      }
+    }
+    assertThat(seen).isEqualTo(all);
+    assertThat(splits > 0).isEqualTo(fitting < 75);
+  }
+
+  @Test
+  void batchOfOneProteinCannotBeSplit() {
+    ProteinBatches batches = new ProteinBatches(strict(rows(List.of(5))), 1, 1);
+    ProteinBatch batch = batches.next();
+    assertThatThrownBy(() -> batches.split(batch)).isInstanceOf(IllegalArgumentException.class);
+  }
 }

@@ -42,7 +42,7 @@ public final class CpuEngineProvider implements EsmEngineProvider {
   }
 
   @Override
-  public EsmEngine open(EsmWeights weights, Precision precision) {
+  public EsmEngine open(EsmWeights weights, Precision precision, int device) {
     unavailable()
         .ifPresent(
             reason -> {

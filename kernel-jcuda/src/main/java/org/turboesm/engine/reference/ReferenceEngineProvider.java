@@ -39,7 +39,7 @@ public final class ReferenceEngineProvider implements EsmEngineProvider {
   }
 
   @Override
-  public EsmEngine open(EsmWeights weights, Precision precision) {
+  public EsmEngine open(EsmWeights weights, Precision precision, int device) {
     return new HostEngine(
         weights,
         new ReferenceOperators(),

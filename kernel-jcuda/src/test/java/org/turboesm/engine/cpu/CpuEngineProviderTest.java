@@ -43,7 +43,7 @@ class CpuEngineProviderTest {
     assertThat(provider.precisions()).contains(Precision.F32, Precision.INT8);
     try (EsmWeights weights = EsmWeights.open(model())) {
       for (Precision precision : provider.precisions()) {
-        try (EsmEngine engine = provider.open(weights, precision)) {
+        try (EsmEngine engine = provider.open(weights, precision, 0)) {
           assertThat(engine.capabilities().precision()).isEqualTo(precision);
         }
       }
@@ -123,7 +123,7 @@ class CpuEngineProviderTest {
   }
 
   private void openAndClose(EsmWeights weights) {
-    try (EsmEngine engine = provider.open(weights, Precision.F32)) {
+    try (EsmEngine engine = provider.open(weights, Precision.F32, 0)) {
       engine.encode(batch(20), ForwardObserver.NONE);
     }
   }
@@ -169,7 +169,7 @@ class CpuEngineProviderTest {
 
     private static String compare(
         CpuEngineProvider cpu, EsmWeights weights, Precision precision, float[] expected) {
-      try (EsmEngine engine = cpu.open(weights, precision)) {
+      try (EsmEngine engine = cpu.open(weights, precision, 0)) {
         float[] actual = engine.encode(batch(2, 40, 133), ForwardObserver.NONE);
         double difference = 0;
         double size = 0;

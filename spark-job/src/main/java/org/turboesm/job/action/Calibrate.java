@@ -27,6 +27,7 @@ import org.turboesm.kv.KvCodec;
 import org.turboesm.udf.CalibratePartition;
 import org.turboesm.udf.EngineSpec;
 import org.turboesm.udf.ModelIdentity;
+import org.turboesm.udf.ModelStage;
 import scala.Tuple2;
 
 /**
@@ -39,6 +40,7 @@ public final class Calibrate {
   private final JavaSparkContext spark;
   private final ModelIdentity model;
   private final CalibratePartition partition;
+  private final ModelStage stage;
 
   /**
    * @param model the driver's
@@ -47,6 +49,7 @@ public final class Calibrate {
     this.spark = spark;
     this.model = model;
     this.partition = new CalibratePartition(engine, model.hash());
+    this.stage = ModelStage.of(spark.sc(), engine);
   }
 
   /** Fits one codec. */
@@ -79,8 +82,8 @@ public final class Calibrate {
     // Locals, so that tasks do not carry this object, which holds the Spark context.
     CalibratePartition pass = partition;
     JavaPairRDD<Integer, MomentAccumulator> moments =
-        sequences
-            .mapPartitionsToPair(part -> pass.moments(codecs, part))
+        stage
+            .place(sequences.mapPartitionsToPair(part -> pass.moments(codecs, part)))
             .reduceByKey(MomentAccumulator::merge, reducers)
             .persist(StorageLevel.MEMORY_AND_DISK());
     Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
@@ -118,11 +121,12 @@ public final class Calibrate {
     CalibratePartition pass = partition;
     CodecSpec first = codecs.get(0);
     List<LayerTransforms> transforms =
-        inOrder(moments, (layer, of) -> pass.fitTransforms(first, layer, of));
+        inOrder(stage, moments, (layer, of) -> pass.fitTransforms(first, layer, of));
     Broadcast<List<LayerTransforms>> shared = spark.broadcast(transforms);
     JavaPairRDD<Integer, HistogramAccumulator> histograms =
-        sequences
-            .mapPartitionsToPair(part -> pass.histograms(first, shared.value(), part))
+        stage
+            .place(
+                sequences.mapPartitionsToPair(part -> pass.histograms(first, shared.value(), part)))
             .reduceByKey(HistogramAccumulator::merge, reducers);
     if (codecs.size() > 1) {
       histograms.persist(StorageLevel.MEMORY_AND_DISK());
@@ -162,10 +166,22 @@ public final class Calibrate {
 
   /** What each layer gives, computed on the executors, by layer. */
   private <A, T> List<T> inOrder(JavaPairRDD<Integer, A> layers, Function2<Integer, A, T> fit) {
-    Map<Integer, T> byLayer =
-        layers
-            .mapToPair(layer -> new Tuple2<>(layer._1(), fit.call(layer._1(), layer._2())))
-            .collectAsMap();
+    return inOrder(byLayer(layers, fit));
+  }
+
+  /** The same of what needs the model. */
+  private <A, T> List<T> inOrder(
+      ModelStage modelStage, JavaPairRDD<Integer, A> layers, Function2<Integer, A, T> fit) {
+    return inOrder(modelStage.place(byLayer(layers, fit)));
+  }
+
+  private static <A, T> JavaPairRDD<Integer, T> byLayer(
+      JavaPairRDD<Integer, A> layers, Function2<Integer, A, T> fit) {
+    return layers.mapToPair(layer -> new Tuple2<>(layer._1(), fit.call(layer._1(), layer._2())));
+  }
+
+  private <T> List<T> inOrder(JavaPairRDD<Integer, T> layers) {
+    Map<Integer, T> byLayer = layers.collectAsMap();
     List<T> ordered = new ArrayList<>(new TreeMap<>(byLayer).values());
     if (ordered.size() != model.config().layers()) {
       throw new IllegalStateException(

@@ -6,6 +6,7 @@ import org.turboesm.engine.EsmEngineProvider;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.Precision;
 import org.turboesm.udf.EngineSpec;
+import org.turboesm.udf.ModelStage;
 
 /**
  * Finds on the driver what would fail on every executor. What an engine can do is known where it
@@ -18,10 +19,11 @@ public final class EngineCheck {
    * Checks an engine.
    *
    * @throws TurboEsmException if there is no such engine or precision, or, in local mode, it cannot
-   *     run
+   *     run; or if Spark's configuration gives its tasks no GPU though executors have some
    */
   public static void check(EngineSpec spec, SparkContext spark) {
     Precision.parse(spec.precision());
+    ModelStage.of(spark, spec);
     if (spec.engine().equals(EsmEngines.AUTO)) {
       return;
     }

@@ -266,12 +266,7 @@ public final class ProteinRun {
         phases.run(
             "check",
             () -> {
-              ingested
-                  .rejects()
-                  .coalesce(1)
-                  .write()
-                  .option("compression", "zstd")
-                  .parquet(output.resolve("rejects").toString());
+              writeRejects(ingested);
               return counted(ingested, fidelity);
             },
             checked ->
@@ -302,6 +297,27 @@ public final class ProteinRun {
     return manifest;
   }
 
+  /** Those of the input, and the embedding job's, which leave the embeddings for here. */
+  private void writeRejects(Ingested ingested) {
+    Dataset<Row> rejects = ingested.rejects();
+    boolean outOfMemory = output.has(OutOfMemoryRejects.FOLDER);
+    if (outOfMemory) {
+      OutOfMemoryRejects unfit =
+          OutOfMemoryRejects.read(
+              spark, output.resolve(OutOfMemoryRejects.FOLDER), ingested.proteins());
+      unfit.requireFewerThan(ingested.accepted());
+      rejects = rejects.union(unfit.rejects());
+    }
+    rejects
+        .coalesce(1)
+        .write()
+        .option("compression", "zstd")
+        .parquet(output.resolve("rejects").toString());
+    if (outOfMemory) {
+      output.remove(OutOfMemoryRejects.FOLDER);
+    }
+  }
+
   /** Counts what was written, and holds it against what was read. */
   private Manifest.Counts counted(Ingested ingested, Map<String, FidelitySummary> fidelity) {
     Map<String, Long> embedded = rows("embeddings", OutputSchema.MODE);
@@ -326,7 +342,7 @@ public final class ProteinRun {
     }
     return new Manifest.Counts(
         ingested.recordsRead(),
-        ingested.accepted(),
+        ingested.recordsRead() - rejects,
         rejects,
         ordered,
         rejected,

@@ -5,7 +5,6 @@ import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.turboesm.calibration.Calibration;
 import org.turboesm.engine.Prefill;
@@ -17,6 +16,7 @@ import org.turboesm.udf.EngineSpec;
 import org.turboesm.udf.FidelityPartition;
 import org.turboesm.udf.Mode;
 import org.turboesm.udf.ModelIdentity;
+import org.turboesm.udf.ModelStage;
 
 /** Measures what the packed cache costs, on proteins that calibration did not see. */
 public final class Score implements AutoCloseable {
@@ -78,9 +78,12 @@ public final class Score implements AutoCloseable {
         JavaSparkContext.fromSparkContext(proteins.sparkSession().sparkContext());
     Broadcast<Calibration> shared = spark.broadcast(calibration);
     broadcasts.add(shared);
-    return proteins.mapPartitions(
-        new FidelityPartition(settings, shared, proteins.schema(), OutputSchema.FIDELITY, counters),
-        Encoders.row(OutputSchema.FIDELITY));
+    return ModelStage.of(spark.sc(), settings.engine())
+        .mapPartitions(
+            proteins,
+            new FidelityPartition(
+                settings, shared, proteins.schema(), OutputSchema.FIDELITY, counters),
+            OutputSchema.FIDELITY);
   }
 
   /** Takes the calibration from the executors. */

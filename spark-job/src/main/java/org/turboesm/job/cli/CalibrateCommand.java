@@ -9,6 +9,7 @@ import org.turboesm.calibration.CodecSpec;
 import org.turboesm.job.action.CalibrationRun;
 import org.turboesm.job.progress.Console;
 import org.turboesm.job.progress.Phases;
+import org.turboesm.udf.EngineSpec;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,11 +44,12 @@ final class CalibrateCommand implements Callable<Integer> {
     List<String> inputs = Options.read(spec, input::paths);
     CodecSpec fitted = Options.read(spec, codec::codec);
     int proteins = Options.read(spec, codec::proteins);
+    EngineSpec engine = Options.read(spec, model::spec);
     Phases phases = new Phases(Console.of(spec.commandLine().getErr()));
     try (JobSession session =
         phases.run("spark", () -> JobSession.open(spark.master()), RunExecution::describe)) {
       report(
-          new CalibrationRun(session.spark(), model.spec(), fitted, phases)
+          new CalibrationRun(session.spark(), engine, fitted, phases)
               .run(inputs, proteins, output, overwrite.given()));
     }
     return CommandLine.ExitCode.OK;

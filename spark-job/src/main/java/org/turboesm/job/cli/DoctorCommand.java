@@ -42,27 +42,11 @@ final class DoctorCommand implements Callable<Integer> {
     line("vector width", "%s", vectorWidth());
     line("cores", "%d", runtime.availableProcessors());
     line("heap", "%,d MB at most (TURBOESM_DRIVER_MEMORY)", runtime.maxMemory() >> 20);
-    for (EsmEngineProvider provider : EsmEngines.providers()) {
-      line("engine " + provider.name(), "%s", describe(provider));
-    }
-    line("engine cuda", "not part of this build");
-    line("engine pytorch", "not part of this build");
+    EngineAvailability.of(EsmEngines.providers())
+        .forEach(known -> line("engine " + known.engine(), "%s", known.description()));
     boolean agrees = demoModel();
     out.flush();
     return agrees ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
-  }
-
-  private static String describe(EsmEngineProvider provider) {
-    return provider
-        .unavailable()
-        .map(reason -> "cannot run here: " + reason)
-        .orElseGet(
-            () ->
-                "available: "
-                    + provider.description()
-                    + "; precisions "
-                    + String.join(
-                        ", ", provider.precisions().stream().map(Precision::label).toList()));
   }
 
   private static String sparkVersion() {

@@ -72,6 +72,7 @@ final class PaperCommand implements Callable<Integer> {
     Options.read(
         spec, () -> Options.requirePositive("--calibration-proteins", calibrationProteins));
     Prefill prefilled = Options.read(spec, () -> Prefill.parse(prefill));
+    Options.read(spec, () -> engine.spec(ModelLocator.DEMO));
     Phases phases = new Phases(Console.of(spec.commandLine().getErr()));
     String name = model == null ? available(phases.console()) : model;
     List<String> others = Options.split(calibrateOn);

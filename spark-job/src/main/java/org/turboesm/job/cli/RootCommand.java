@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       CalibrateCommand.class,
       FidelityCommand.class,
       PaperCommand.class,
+      PlanCommand.class,
       DoctorCommand.class,
       CommandLine.HelpCommand.class
     })

@@ -56,7 +56,7 @@ public record Manifest(
   /**
    * The input.
    *
-   * @param hash over all accepted proteins and the number of rejects
+   * @param hash over all proteins that were accepted for embedding and the number of the others
    */
   public record Input(List<String> files, String hash) {}
 
@@ -73,6 +73,7 @@ public record Manifest(
   /**
    * Where every record ended: {@code recordsRead = embedded + rejected} for each mode.
    *
+   * @param accepted records that were embedded
    * @param embedded rows in the embeddings, by mode
    * @param rejectedByCode rows in the rejects, by code
    */

@@ -155,6 +155,26 @@ public final class OutputFolder {
     }
   }
 
+  /** Whether there is such a place in it. */
+  public boolean has(String child) {
+    try {
+      return fileSystem.exists(resolve(child));
+    } catch (IOException e) {
+      throw new TurboEsmException("output " + shortName() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Deletes what this run has written there. */
+  public void remove(String child) {
+    try {
+      if (!fileSystem.delete(resolve(child), true)) {
+        throw new TurboEsmException(resolve(child) + " cannot be deleted");
+      }
+    } catch (IOException e) {
+      throw new TurboEsmException("output " + shortName() + ": " + e.getMessage(), e);
+    }
+  }
+
   /** The Parquet files written so far. */
   public List<OutputFile> files() {
     List<OutputFile> files = new ArrayList<>();

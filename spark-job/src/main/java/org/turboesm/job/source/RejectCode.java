@@ -10,7 +10,8 @@ public enum RejectCode {
   DUPLICATE_ID("Another record, which was kept, has the same id."),
   ID_TOO_LONG(
       "The id is longer than " + ProteinRecords.MAXIMUM_ID_LENGTH + " characters, here cut off."),
-  NULL_FIELD("The row's id or sequence is null.");
+  NULL_FIELD("The row's id or sequence is null."),
+  OUT_OF_MEMORY("The protein does not fit the device's memory beside the model.");
 
   private final String explanation;
 

@@ -9,6 +9,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,7 +27,8 @@ class CommandLinesTest {
   void helpNamesTheCommands() {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
-        .contains("demo", "run", "embed", "calibrate", "fidelity", "paper", "doctor", "help");
+        .contains(
+            "demo", "run", "embed", "calibrate", "fidelity", "paper", "plan", "doctor", "help");
     assertThat(run("help", "run")).isZero();
     assertThat(out.toString()).contains("--fidelity-sample", "Default: 64");
   }
@@ -66,6 +68,8 @@ class CommandLinesTest {
           --layers one              | "one" is not a whole number
           --batch-tokens 0          | --batch-tokens is 0, expected at least 1
           --batch-tokens many       | many
+          --tasks-per-gpu 0         | --tasks-per-gpu is 0, expected at least 1
+          --device -1               | device is -1, expected an ordinal
           --calibration-proteins 0  | --calibration-proteins is 0
           --nonsense                | Unknown option: '--nonsense'
           """)
@@ -123,6 +127,69 @@ class CommandLinesTest {
         .contains(message)
         .contains("turboesm paper --help describes the options")
         .hasLineCount(2);
+  }
+
+  /** In int8, 15 billion parameters take a little more than 15e9 bytes, 14,305 MiB. */
+  @Test
+  void planSaysWhatTakesTheMemory() {
+    assertThat(
+            run("plan --model 15B --gpu-memory 24g --precision int8 --kv-tokens 8192".split(" ")))
+        .isZero();
+    assertThat(out.toString())
+        .contains("model 15B: 48 layers, hidden size 5120, 40 heads")
+        .containsPattern("weights, int8 +14,[3-9][0-9]{2}\\.[0-9] MiB")
+        .contains("packed to 3 bits")
+        .contains("32 proteins")
+        .containsPattern("left +[0-9,.]+ MiB")
+        .containsPattern("largest batch +[0-9,]{6} tokens");
+  }
+
+  @Test
+  void planReadsAFoldersConfigurationAlone(@TempDir Path folder) throws IOException {
+    Files.writeString(
+        folder.resolve("config.json"),
+        """
+        {"model_type": "esm", "position_embedding_type": "rotary", "vocab_size": 33,
+         "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2,
+         "intermediate_size": 256}
+        """);
+    assertThat(run("plan", "--model", folder.toString(), "--gpu-memory", "2g")).isZero();
+    assertThat(out.toString()).contains("2 layers, hidden size 64, 2 heads");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          15B  | 24g | bf16 | does not fit 24g: | take --precision int8, or a GPU with more memory
+          15B  | 24g | int8 --batch-tokens 99999 | MiB are missing | take --batch-tokens
+          15B  | 8g  | int8 | does not fit 8g: | take a GPU with more memory or a smaller model
+          """)
+  void planRefusesWhatDoesNotFit(
+      String model, String memory, String precision, String refusal, String remedy) {
+    String words = "plan --model " + model + " --gpu-memory " + memory + " --precision ";
+    assertThat(run((words + precision).split(" "))).isEqualTo(1);
+    assertThat(err.toString()).contains(refusal, remedy).hasLineCount(1);
+    assertThat(out.toString()).containsPattern("missing +[0-9,.]+ MiB");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          --gpu-memory much                    | --gpu-memory is "much", expected a size such as 24g
+          --gpu-memory 24g --reserve x         | --reserve is "x"
+          --gpu-memory 24g --kv-tokens -1      | --kv-tokens is -1
+          --gpu-memory 24g --kv-proteins 0     | --kv-proteins is 0
+          --gpu-memory 24g --batch-tokens 0    | --batch-tokens is 0
+          --gpu-memory 24g --precision auto    | --precision is auto
+          --gpu-memory 24g --bits 9            | bits 9 are out of range
+          """)
+  void wrongPlansAreErrorsOfUsage(String words, String message) {
+    assertThat(run(("plan --model 8M " + words).split(" "))).isEqualTo(2);
+    assertThat(err.toString()).contains(message).hasLineCount(2);
   }
 
   @Test

@@ -1,0 +1,142 @@
+package org.turboesm.engine;
+
+import java.util.List;
+import org.turboesm.esm2.EsmConfig;
+import org.turboesm.kv.PackedKvLayout;
+
+/**
+ * The device memory that one resident model takes, from its sizes alone. H is the hidden size, F
+ * the feed-forward block's, V the vocabulary, L the layers, d the head size.
+ *
+ * <p>Linear layers have weights in {@link #precision}, and biases in float; int8 adds a float scale
+ * an output. Everything else, and the language-model head, is float.
+ *
+ * @param config the model's sizes
+ * @param precision of the linear layers
+ */
+public record MemoryPlan(EsmConfig config, Precision precision) {
+
+  /**
+   * Some weights.
+   *
+   * @param name for people
+   */
+  public record Part(String name, long bytes) {}
+
+  /**
+   * Bytes an element of what the linear layers work on.
+   *
+   * @param weight of a linear layer's matrix
+   * @param activation of queries, keys, values and the attention output
+   * @param linearInput what a product reads
+   * @param product what a product leaves
+   */
+  private record ElementBytes(int weight, int activation, int linearInput, int product) {}
+
+  /** A scale an output channel of int8 weights, and each bias. */
+  private static final int VECTOR_BYTES = Float.BYTES;
+
+  private ElementBytes elements() {
+    return switch (precision) {
+      case INT8 -> new ElementBytes(1, 2, 1, 4);
+      case BF16 -> new ElementBytes(2, 2, 2, 2);
+      // Formats that only multiply differently store floats.
+      default -> new ElementBytes(4, 4, 4, 4);
+    };
+  }
+
+  private long linear(long inputs, long outputs) {
+    int vectors = precision == Precision.INT8 ? 2 : 1;
+    return inputs * outputs * elements().weight + vectors * outputs * VECTOR_BYTES;
+  }
+
+  private static long fullLinear(long inputs, long outputs) {
+    return (inputs + 1) * outputs * Float.BYTES;
+  }
+
+  /** The resident weights, part by part. */
+  public List<Part> weights() {
+    long hidden = config.hiddenSize();
+    long intermediate = config.intermediateSize();
+    long layers = config.layers();
+    long norm = 2 * hidden * Float.BYTES;
+    return List.of(
+        new Part("word embeddings", config.vocabularySize() * hidden * Float.BYTES),
+        new Part("attention, W_q W_k W_v W_o", layers * 4 * linear(hidden, hidden)),
+        new Part(
+            "feed-forward, W_1 W_2",
+            layers * (linear(hidden, intermediate) + linear(intermediate, hidden))),
+        new Part("LayerNorm", (2 * layers + 1) * norm),
+        new Part(
+            "language-model head",
+            fullLinear(hidden, hidden) + norm + fullLinear(hidden, config.vocabularySize())));
+  }
+
+  /** All of {@link #weights}. */
+  public long weightBytes() {
+    return weights().stream().mapToLong(Part::bytes).sum();
+  }
+
+  /**
+   * What modes turbo and decode keep beside the weights: W_v and W_o of every layer with the
+   * codec's value transform folded in. Its tables and key transforms come on top: {@link
+   * org.turboesm.kv.KvCodec#tableBytes()}.
+   */
+  public long foldedBytes() {
+    return config.layers() * 2 * linear(config.hiddenSize(), config.hiddenSize());
+  }
+
+  /**
+   * What a batch takes for each of its tokens, one layer at a time in the same memory:
+   *
+   * <pre>
+   * residual stream            H float
+   * q, k, v as products       3H product
+   * q, k, v                   3H activation
+   * attention output           H activation
+   * normed input               H linear input
+   * W_1's product              F product
+   * W_2's input                F linear input
+   * last hidden state          H float
+   * </pre>
+   *
+   * with product, activation and linear input of 4, 4, 4 bytes in f32, 2, 2, 2 in bf16, and 4, 2, 1
+   * in int8.
+   */
+  public long activationBytesPerToken() {
+    long hidden = config.hiddenSize();
+    long intermediate = config.intermediateSize();
+    ElementBytes bytes = elements();
+    return 2 * hidden * Float.BYTES
+        + (3 * hidden + intermediate) * bytes.product
+        + 4 * hidden * bytes.activation
+        + (hidden + intermediate) * bytes.linearInput;
+  }
+
+  /**
+   * The packed cache of tokens in all layers and heads, in blocks of {@link
+   * PackedKvLayout#BLOCK_TOKENS}; the sequences' tails are {@link #tailBytes}.
+   *
+   * @param bits of a token in one channel, key and value together, on average
+   */
+  public long packedKvBytes(long tokens, double bits) {
+    long blocks = (tokens + PackedKvLayout.BLOCK_TOKENS - 1) / PackedKvLayout.BLOCK_TOKENS;
+    double bitsPerBlock = bits * config.hiddenSize() * PackedKvLayout.BLOCK_TOKENS;
+    return (long) Math.ceil(blocks * config.layers() * bitsPerBlock / Byte.SIZE);
+  }
+
+  /** The same cache unpacked, as floats. */
+  public long fullKvBytes(long tokens) {
+    return 2L * config.layers() * config.hiddenSize() * Float.BYTES * tokens;
+  }
+
+  /** The unfilled blocks that wait in full precision, one a sequence. */
+  public long tailBytes(long sequences) {
+    return fullKvBytes(PackedKvLayout.BLOCK_TOKENS * sequences);
+  }
+
+  /** The most tokens a batch can have in so many bytes; 0 where not one fits. */
+  public long largestBatch(long bytes) {
+    return Math.max(0, bytes / activationBytesPerToken());
+  }
+}

@@ -1,0 +1,316 @@
+package org.turboesm.engine.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.turboesm.TurboEsmException;
+import org.turboesm.cuda.CudaContext;
+import org.turboesm.cuda.CudaDevice;
+import org.turboesm.cuda.DeviceArena;
+import org.turboesm.cuda.DeviceBlas;
+import org.turboesm.cuda.DevicePointer;
+import org.turboesm.engine.EngineCapabilities;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.Precision;
+import org.turboesm.engine.TurboEngine;
+import org.turboesm.esm2.EsmConfig;
+import org.turboesm.esm2.EsmWeights;
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.KvCodec;
+
+/**
+ * A model that is resident on a GPU: weights once, two lanes for the passes of any number of
+ * threads, and as many for decode sessions.
+ */
+final class CudaEngine implements EsmEngine {
+  /** One computes while the other's host side prepares and copies. */
+  private static final int LANES = 2;
+
+  private final EsmWeights weights;
+  private final EngineCapabilities capabilities;
+  private final CudaContext context;
+  private final DeviceForward forward;
+  private final LanePool passes;
+  private final LanePool sessions;
+
+  /**
+   * @param weights read now, and again by {@link #turbo}; stays the caller's to close
+   */
+  CudaEngine(
+      EsmWeights weights, CudaDevice device, Precision precision, EngineCapabilities capabilities) {
+    this.weights = weights;
+    this.capabilities = capabilities;
+    EsmConfig config = weights.config();
+    KernelPrecision kernelPrecision = KernelPrecision.of(precision);
+    requireMultiples(config, precision);
+    this.context = CudaContext.open(device);
+    List<AutoCloseable> opened = new ArrayList<>(List.of(context));
+    try {
+      KernelSet kernels = new KernelSet(context, config, kernelPrecision.storage());
+      opened.add(kernels);
+      DeviceWeights resident = DeviceWeights.load(context, weights, kernelPrecision.storage());
+      opened.add(resident);
+      this.forward =
+          new DeviceForward(
+              config,
+              kernelPrecision,
+              kernels,
+              resident,
+              new DeviceRotary(context, weights.inverseFrequency()));
+      this.passes = new LanePool(context, LANES);
+      this.sessions = new LanePool(context, LANES);
+    } catch (RuntimeException e) {
+      closeAll(opened, e);
+      throw e;
+    }
+  }
+
+  private static void closeAll(List<AutoCloseable> opened, RuntimeException first) {
+    for (int i = opened.size() - 1; i >= 0; i--) {
+      try {
+        opened.get(i).close();
+      } catch (Exception e) {
+        first.addSuppressed(e);
+      }
+    }
+  }
+
+  private static void requireMultiples(EsmConfig config, Precision precision) {
+    if (config.headDim() % 8 != 0 || config.headDim() > 128) {
+      throw new TurboEsmException(
+          "engine cuda needs a head_dim that is a multiple of 8 and no more than 128; the model's"
+              + " is "
+              + config.headDim());
+    }
+    if (precision == Precision.INT8 && config.intermediateSize() % 4 != 0) {
+      throw new TurboEsmException(
+          "int8 on the GPU needs an intermediate_size that is a multiple of 4; the model's is "
+              + config.intermediateSize());
+    }
+  }
+
+  @Override
+  public EsmConfig config() {
+    return forward.config();
+  }
+
+  @Override
+  public EngineCapabilities capabilities() {
+    return capabilities;
+  }
+
+  @Override
+  public boolean healthy() {
+    return context.healthy();
+  }
+
+  @Override
+  public float[] encode(TokenBatch batch, ForwardObserver observer) {
+    return passes.run(lane -> encode(lane, batch, observer));
+  }
+
+  private float[] encode(Lane lane, TokenBatch batch, ForwardObserver observer) {
+    EsmConfig config = config();
+    List<int[]> arrays = new ArrayList<>(PassInputs.arrays(batch, config));
+    arrays.addAll(PrefillInputs.arrays(batch, forward.kernels().prefill().tiling()));
+    DeviceRotary.Table angles = forward.rotary().table(batch.positions());
+    lane.arena()
+        .reset(
+            Lane.uploadBytes(arrays) + Workspace.bytes(config, forward.precision(), batch.size()));
+    List<DevicePointer> uploaded = lane.upload(arrays);
+    PassInputs inputs = PassInputs.of(batch.size(), uploaded);
+    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
+    Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), batch.size());
+    KernelSet kernels = forward.kernels();
+    forward.run(
+        lane,
+        inputs,
+        angles,
+        workspace,
+        (on, layer, projections, w, observed) -> {
+          kernels
+              .qkv()
+              .rotate(
+                  on.stream(),
+                  projections,
+                  inputs.positions(),
+                  inputs.rows(),
+                  w.queries(),
+                  w.keys(),
+                  w.values());
+          prefill.attend(on, kernels, config.heads(), w);
+        },
+        observer);
+    return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+  }
+
+  @Override
+  public float[] logits(float[] hidden, int rows) {
+    DeviceWeights.LmHead head =
+        forward
+            .weights()
+            .lmHead()
+            .orElseThrow(
+                () ->
+                    new TurboEsmException(
+                        "the model has no lm_head tensors, so it gives no logits; use the"
+                            + " EsmForMaskedLM form of its weights"));
+    return passes.run(lane -> logits(lane, head, hidden, rows));
+  }
+
+  private float[] logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
+    EsmConfig config = config();
+    long hiddenBytes = (long) rows * config.hiddenSize() * Float.BYTES;
+    long logitBytes = (long) rows * config.vocabularySize() * Float.BYTES;
+    List<int[]> arrays = List.of(bits(hidden, rows * config.hiddenSize()));
+    lane.arena()
+        .reset(
+            Lane.uploadBytes(arrays)
+                + 2 * DeviceArena.aligned(hiddenBytes)
+                + 2 * DeviceArena.aligned(logitBytes));
+    DevicePointer input = lane.upload(arrays).get(0);
+    DevicePointer dense = lane.arena().take(hiddenBytes);
+    DevicePointer normed = lane.arena().take(hiddenBytes);
+    DevicePointer product = lane.arena().take(logitBytes);
+    DevicePointer logits = lane.arena().take(logitBytes);
+    KernelSet kernels = forward.kernels();
+    LinearInput denseInput = new LinearInput(dense, null);
+    kernels
+        .headGelu()
+        .biasGelu(
+            lane.stream(),
+            rows,
+            multiplyFloats(lane, head.dense(), new LinearInput(input, null), rows, dense),
+            denseInput);
+    kernels
+        .headNorm()
+        .normFinal(
+            lane.stream(),
+            rows,
+            dense,
+            java.util.Optional.empty(),
+            head.norm().weight(),
+            head.norm().bias(),
+            config.layerNormEps(),
+            normed);
+    kernels
+        .headGelu()
+        .biasAdd(
+            lane.stream(),
+            rows,
+            config.vocabularySize(),
+            multiplyFloats(lane, head.decoder(), new LinearInput(normed, null), rows, product),
+            logits);
+    return lane.floats(logits, rows * config.vocabularySize());
+  }
+
+  private static Product multiplyFloats(
+      Lane lane, DeviceLinear linear, LinearInput input, int rows, DevicePointer products) {
+    lane.blas()
+        .multiply(
+            DeviceBlas.Format.F32,
+            linear.weight(),
+            input.values(),
+            rows,
+            linear.inputs(),
+            linear.outputs(),
+            products,
+            linear.outputs());
+    return linear.product(products, input);
+  }
+
+  @Override
+  public boolean hasLmHead() {
+    return forward.weights().lmHead().isPresent();
+  }
+
+  @Override
+  public float[] projectAttention(int layer, float[] attended, int rows) {
+    return passes.run(lane -> projectAttention(lane, layer, attended, rows));
+  }
+
+  private float[] projectAttention(Lane lane, int layer, float[] attended, int rows) {
+    int size = rows * config().hiddenSize();
+    KernelPrecision precision = forward.precision();
+    List<int[]> arrays =
+        List.of(
+            precision.activationBytes() == Float.BYTES
+                ? bits(attended, size)
+                : pairs(WeightUpload.toBfloat16(attended), size));
+    long outputBytes = (long) size * Float.BYTES;
+    lane.arena()
+        .reset(
+            Lane.uploadBytes(arrays)
+                + Workspace.bytes(config(), precision, rows)
+                + DeviceArena.aligned(outputBytes));
+    DevicePointer input = lane.upload(arrays).get(0);
+    Workspace w = Workspace.take(lane.arena(), config(), precision, rows);
+    DevicePointer output = lane.arena().take(outputBytes);
+    LinearInput linearInput = new LinearInput(input, null);
+    if (precision.quantized()) {
+      forward.kernels().quantize().quantize(lane.stream(), rows, input, w.attendedInput());
+      linearInput = w.attendedInput();
+    }
+    DeviceLinear linear = forward.weights().layers().get(layer).attentionOutput();
+    forward
+        .kernels()
+        .gelu()
+        .biasAdd(
+            lane.stream(),
+            rows,
+            config().hiddenSize(),
+            forward.multiply(lane, linear, linearInput, rows, w.delta()),
+            output);
+    return lane.floats(output, size);
+  }
+
+  private static int[] bits(float[] values, int count) {
+    int[] bits = new int[count];
+    for (int i = 0; i < count; i++) {
+      bits[i] = Float.floatToRawIntBits(values[i]);
+    }
+    return bits;
+  }
+
+  /** Two shorts an int, the first in the lower half. */
+  private static int[] pairs(short[] values, int count) {
+    int[] pairs = new int[(count + 1) / 2];
+    for (int i = 0; i < count; i++) {
+      pairs[i / 2] |= (values[i] & 0xFFFF) << Short.SIZE * (i % 2);
+    }
+    return pairs;
+  }
+
+  @Override
+  public TurboEngine turbo(KvCodec codec) {
+    codec.requireFit(config());
+    // The lane's stream arranges the maps; its room is not needed.
+    return passes.run(
+        lane -> {
+          DeviceWeights folded = forward.weights().fold(context, weights, codec);
+          try {
+            return new CudaTurboEngine(
+                context,
+                new DeviceForward(
+                    config(), forward.precision(), forward.kernels(), folded, forward.rotary()),
+                new DeviceCodec(context, lane.stream(), forward.kernels(), codec),
+                passes,
+                sessions);
+          } catch (RuntimeException e) {
+            folded.close();
+            throw e;
+          }
+        });
+  }
+
+  @Override
+  public void close() {
+    context.makeCurrent();
+    sessions.close();
+    passes.close();
+    forward.rotary().close();
+    forward.weights().close();
+    forward.kernels().close();
+    context.close();
+  }
+}

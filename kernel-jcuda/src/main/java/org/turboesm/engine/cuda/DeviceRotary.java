@@ -1,0 +1,53 @@
+package org.turboesm.engine.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.turboesm.cuda.CudaContext;
+import org.turboesm.cuda.DeviceBuffer;
+import org.turboesm.cuda.DevicePointer;
+import org.turboesm.esm2.RotaryEmbedding;
+
+/** Rotary angles on the device, for as many positions as were asked for. */
+final class DeviceRotary implements AutoCloseable {
+  /** So many proteins are no longer that the table seldom grows. */
+  private static final int FIRST_POSITIONS = 4096;
+
+  private final CudaContext context;
+  private final RotaryEmbedding rotary;
+  private final List<DeviceBuffer> buffers = new ArrayList<>();
+  private Table table;
+
+  /**
+   * Cosines and sines.
+   *
+   * @param cosines floats, [positions, headDim / 2]
+   * @param sines floats, [positions, headDim / 2]
+   */
+  record Table(int positions, DevicePointer cosines, DevicePointer sines) {}
+
+  DeviceRotary(CudaContext context, float[] inverseFrequency) {
+    this.context = context;
+    this.rotary = new RotaryEmbedding(inverseFrequency);
+  }
+
+  /** A table of at least so many positions; it stays where it is until this is closed. */
+  synchronized Table table(int positions) {
+    if (table == null || table.positions() < positions) {
+      RotaryEmbedding.Angles angles = rotary.angles(Math.max(positions, FIRST_POSITIONS));
+      table = new Table(angles.positions(), upload(angles.cosines()), upload(angles.sines()));
+    }
+    return table;
+  }
+
+  private DevicePointer upload(float[] values) {
+    DeviceBuffer buffer = DeviceBuffer.of(context, values, "rotary angles");
+    buffers.add(buffer);
+    return buffer;
+  }
+
+  @Override
+  public synchronized void close() {
+    buffers.forEach(DeviceBuffer::close);
+    buffers.clear();
+  }
+}

@@ -1,0 +1,102 @@
+package org.turboesm.engine.cuda;
+
+import org.turboesm.cuda.CudaContext;
+import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.engine.Precision;
+import org.turboesm.esm2.EsmConfig;
+
+/** All kernels of one model's sizes and precision, loaded. */
+final class KernelSet implements AutoCloseable {
+  private final KernelLibrary library;
+  private final EmbeddingKernels embedding;
+  private final LayerNormKernels layerNorm;
+  private final GeluKernels gelu;
+  private final QuantizeKernels quantize;
+  private final QkvKernels qkv;
+  private final AppendKernels append;
+  private final UnpackKernels unpack;
+  private final PrefillAttentionKernels prefill;
+  private final FullDecodeKernels fullDecode;
+  private final PackedDecodeKernels packedDecode;
+  private final LayerNormKernels headNorm;
+  private final GeluKernels headGelu;
+
+  KernelSet(CudaContext context, EsmConfig config, Precision storage) {
+    int hidden = config.hiddenSize();
+    int headDim = config.headDim();
+    library = new KernelLibrary(context);
+    try {
+      embedding = new EmbeddingKernels(library);
+      layerNorm = new LayerNormKernels(library, storage, hidden);
+      gelu = new GeluKernels(library, storage, config.intermediateSize());
+      quantize = storage == Precision.INT8 ? new QuantizeKernels(library, hidden) : null;
+      qkv = new QkvKernels(library, storage, headDim);
+      append = new AppendKernels(library, storage, headDim);
+      unpack = new UnpackKernels(library, storage, headDim);
+      prefill = new PrefillAttentionKernels(library, storage, headDim);
+      fullDecode = new FullDecodeKernels(library, storage, headDim);
+      packedDecode = new PackedDecodeKernels(library, storage, headDim);
+      headNorm = new LayerNormKernels(library, Precision.F32, hidden);
+      headGelu = new GeluKernels(library, Precision.F32, hidden);
+    } catch (RuntimeException e) {
+      library.close();
+      throw e;
+    }
+  }
+
+  EmbeddingKernels embedding() {
+    return embedding;
+  }
+
+  LayerNormKernels layerNorm() {
+    return layerNorm;
+  }
+
+  GeluKernels gelu() {
+    return gelu;
+  }
+
+  /** Null but for int8. */
+  QuantizeKernels quantize() {
+    return quantize;
+  }
+
+  QkvKernels qkv() {
+    return qkv;
+  }
+
+  AppendKernels append() {
+    return append;
+  }
+
+  UnpackKernels unpack() {
+    return unpack;
+  }
+
+  PrefillAttentionKernels prefill() {
+    return prefill;
+  }
+
+  FullDecodeKernels fullDecode() {
+    return fullDecode;
+  }
+
+  PackedDecodeKernels packedDecode() {
+    return packedDecode;
+  }
+
+  /** The language-model head's LayerNorm, in floats. */
+  LayerNormKernels headNorm() {
+    return headNorm;
+  }
+
+  /** The language-model head's GELU and biases, in floats. */
+  GeluKernels headGelu() {
+    return headGelu;
+  }
+
+  @Override
+  public void close() {
+    library.close();
+  }
+}

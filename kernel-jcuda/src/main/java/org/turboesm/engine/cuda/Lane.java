@@ -1,0 +1,135 @@
+package org.turboesm.engine.cuda;
+
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.turboesm.cuda.CudaContext;
+import org.turboesm.cuda.CudaStream;
+import org.turboesm.cuda.DeviceArena;
+import org.turboesm.cuda.DeviceBlas;
+import org.turboesm.cuda.DevicePointer;
+import org.turboesm.cuda.PinnedBuffer;
+
+/**
+ * What one pass at a time runs on: a stream, cuBLAS on it, device memory to work in, and pinned
+ * host memory to copy through. While one lane computes, another's host side prepares and copies.
+ */
+final class Lane implements AutoCloseable {
+  /** Results are copied in pieces of this size. */
+  private static final int DOWNLOAD_BYTES = 8 << 20;
+
+  private static final int SMALLEST_UPLOAD_BYTES = 1 << 16;
+
+  private final CudaContext context;
+  private final CudaStream stream;
+  private final DeviceBlas blas;
+  private final DeviceArena arena;
+  private final PinnedBuffer download;
+  private PinnedBuffer upload;
+
+  Lane(CudaContext context) {
+    this.context = context;
+    this.stream = new CudaStream(context);
+    this.blas = new DeviceBlas(stream);
+    this.arena = new DeviceArena(context, "a batch's activations");
+    this.download = new PinnedBuffer(context, DOWNLOAD_BYTES);
+    this.upload = new PinnedBuffer(context, SMALLEST_UPLOAD_BYTES);
+  }
+
+  CudaStream stream() {
+    return stream;
+  }
+
+  DeviceBlas blas() {
+    return blas;
+  }
+
+  DeviceArena arena() {
+    return arena;
+  }
+
+  /** Room that {@link #upload} takes of the arena. */
+  static long uploadBytes(List<int[]> arrays) {
+    return arrays.stream()
+        .mapToLong(array -> DeviceArena.aligned((long) array.length * Integer.BYTES))
+        .sum();
+  }
+
+  /** Copies arrays to new parts of the arena, all at once. */
+  List<DevicePointer> upload(List<int[]> arrays) {
+    long bytes = uploadBytes(arrays);
+    DevicePointer whole = arena.take(bytes);
+    uploadTo(whole, arrays);
+    List<DevicePointer> parts = new ArrayList<>();
+    long offset = 0;
+    for (int[] array : arrays) {
+      long size = (long) array.length * Integer.BYTES;
+      parts.add(whole.range(offset, size));
+      offset += DeviceArena.aligned(size);
+    }
+    return parts;
+  }
+
+  /** Copies arrays to where {@link #upload} has put others of the same sizes. */
+  void uploadTo(DevicePointer whole, List<int[]> arrays) {
+    // The copy before may still read the pinned memory.
+    stream.synchronize();
+    long bytes = uploadBytes(arrays);
+    if (upload.bytes() < bytes) {
+      upload.close();
+      upload = new PinnedBuffer(context, bytes);
+    }
+    int position = 0;
+    for (int[] array : arrays) {
+      upload.ints().put(position, array);
+      position += (int) (DeviceArena.aligned((long) array.length * Integer.BYTES) / Integer.BYTES);
+    }
+    stream.copy(upload, whole, bytes);
+  }
+
+  /** Waits for the stream and copies floats to the host. */
+  float[] floats(DevicePointer source, int count) {
+    float[] target = new float[count];
+    FloatBuffer view = download.floats();
+    int piece = DOWNLOAD_BYTES / Float.BYTES;
+    for (int i = 0; i < count; i += piece) {
+      int size = Math.min(piece, count - i);
+      copyToHost(source, (long) i * Float.BYTES, (long) size * Float.BYTES);
+      view.get(0, target, i, size);
+    }
+    return target;
+  }
+
+  /** Waits for the stream and copies activations to the host, widened to floats. */
+  float[] activations(DevicePointer source, int count, KernelPrecision precision) {
+    if (precision.activationBytes() == Float.BYTES) {
+      return floats(source, count);
+    }
+    float[] target = new float[count];
+    ShortBuffer view = download.shorts();
+    int piece = DOWNLOAD_BYTES / Short.BYTES;
+    for (int i = 0; i < count; i += piece) {
+      int size = Math.min(piece, count - i);
+      copyToHost(source, (long) i * Short.BYTES, (long) size * Short.BYTES);
+      for (int j = 0; j < size; j++) {
+        target[i + j] = Float.intBitsToFloat(view.get(j) << Short.SIZE);
+      }
+    }
+    return target;
+  }
+
+  private void copyToHost(DevicePointer source, long offset, long bytes) {
+    stream.copy(source.range(offset, bytes), download, bytes);
+    stream.synchronize();
+  }
+
+  @Override
+  public void close() {
+    upload.close();
+    download.close();
+    arena.close();
+    blas.close();
+    stream.close();
+  }
+}

@@ -1,0 +1,240 @@
+package org.turboesm.engine.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.turboesm.cuda.CudaContext;
+import org.turboesm.cuda.DeviceBuffer;
+import org.turboesm.kv.AffineMap;
+import org.turboesm.kv.Codebook;
+import org.turboesm.kv.HeadCodec;
+
+/**
+ * The codec of one layer on the device: what {@code kv_cache.cuh} declares, the maps of keys and
+ * queries, and how decode reads the keys.
+ */
+final class LayerCodec implements AutoCloseable {
+  private static final int LAYOUT_INTS = 4;
+  private static final int CODE_INTS = 4;
+
+  /** A head's words start at multiples of 16 bytes, so that they can be copied so. */
+  private static final int WORD_ALIGNMENT = 4;
+
+  private final List<DeviceBuffer> buffers = new ArrayList<>();
+  private final CudaContext context;
+  private final PackedDecodePlan decodePlan;
+  private final int wordsPerSlot;
+  private final boolean tokenScaledValues;
+  private final DeviceBuffer layouts;
+  private final DeviceBuffer channels;
+  private final DeviceBuffer centroids;
+  private final DeviceBuffer thresholds;
+  private final DeviceBuffer keyMaps;
+  private final DeviceBuffer keyBiases;
+  private final DeviceBuffer queryMaps;
+  private final DeviceBuffer queryBiases;
+  private final DeviceBuffer valueOrder;
+  private final DeviceBuffer windows;
+  private final DeviceBuffer firstWindows;
+
+  LayerCodec(CudaContext context, List<HeadCodec> heads) {
+    this.context = context;
+    this.decodePlan = new PackedDecodePlan(heads);
+    this.wordsPerSlot = heads.stream().mapToInt(LayerCodec::alignedWords).sum();
+    this.tokenScaledValues = heads.stream().anyMatch(HeadCodec::tokenScaledValues);
+    try {
+      layouts = keep(layouts(heads));
+      List<Codebook> codebooks =
+          heads.stream()
+              .flatMap(head -> java.util.stream.Stream.of(head.keyCodebook(), head.valueCodebook()))
+              .toList();
+      channels = keep(channels(codebooks));
+      centroids = keep(joined(codebooks, Codebook::centroids));
+      thresholds = keep(joined(codebooks, Codebook::thresholds));
+      keyMaps = keep(matrices(heads.stream().map(HeadCodec::key).toList()));
+      keyBiases = keep(biases(heads.stream().map(HeadCodec::key).toList()));
+      queryMaps = keep(matrices(heads.stream().map(HeadCodec::query).toList()));
+      queryBiases = keep(biases(heads.stream().map(HeadCodec::query).toList()));
+      valueOrder = keep(valueOrder(heads));
+      windows = keep(DeviceBuffer.of(context, decodePlan.windows(), "windows of keys"));
+      firstWindows = keep(DeviceBuffer.of(context, decodePlan.firstWindows(), "windows of keys"));
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Words of one head in a slot, with the padding behind them. */
+  private static int alignedWords(HeadCodec head) {
+    int words = head.layout().wordsPerBlock();
+    return (words + WORD_ALIGNMENT - 1) / WORD_ALIGNMENT * WORD_ALIGNMENT;
+  }
+
+  private DeviceBuffer keep(DeviceBuffer buffer) {
+    buffers.add(buffer);
+    return buffer;
+  }
+
+  private DeviceBuffer keep(float[] values) {
+    return keep(DeviceBuffer.of(context, values, "a codec's tables"));
+  }
+
+  private DeviceBuffer keep(int[] values) {
+    return keep(DeviceBuffer.of(context, values, "a codec's tables"));
+  }
+
+  private DeviceBuffer keep(short[] values) {
+    return keep(DeviceBuffer.of(context, values, "a codec's tables"));
+  }
+
+  private static int[] layouts(List<HeadCodec> heads) {
+    int[] layouts = new int[heads.size() * LAYOUT_INTS];
+    int firstWord = 0;
+    for (int h = 0; h < heads.size(); h++) {
+      HeadCodec head = heads.get(h);
+      int keyPlanes = head.layout().valueWordsOffset();
+      layouts[h * LAYOUT_INTS] = firstWord;
+      layouts[h * LAYOUT_INTS + 1] = keyPlanes;
+      layouts[h * LAYOUT_INTS + 2] = head.layout().wordsPerBlock() - keyPlanes;
+      layouts[h * LAYOUT_INTS + 3] = head.tokenScaledValues() ? 1 : 0;
+      firstWord += alignedWords(head);
+    }
+    return layouts;
+  }
+
+  /** Of each head its keys' channels, then its values'; value planes count on from the keys'. */
+  private static int[] channels(List<Codebook> codebooks) {
+    int headDim = codebooks.get(0).headDim();
+    int[] channels = new int[codebooks.size() * headDim * CODE_INTS];
+    int table = 0;
+    int plane = 0;
+    for (int i = 0; i < codebooks.size(); i++) {
+      Codebook codebook = codebooks.get(i);
+      boolean keys = i % 2 == 0;
+      plane = keys ? 0 : plane;
+      for (int c = 0; c < headDim; c++) {
+        int offset = (i * headDim + c) * CODE_INTS;
+        channels[offset] = plane;
+        channels[offset + 1] = codebook.bits(c);
+        channels[offset + 2] = table + codebook.offset(c);
+        plane += codebook.bits(c);
+      }
+      table += codebook.size();
+    }
+    return channels;
+  }
+
+  private static float[] joined(
+      List<Codebook> codebooks, java.util.function.Function<Codebook, float[]> tables) {
+    float[] joined = new float[codebooks.stream().mapToInt(Codebook::size).sum()];
+    int offset = 0;
+    for (Codebook codebook : codebooks) {
+      System.arraycopy(tables.apply(codebook), 0, joined, offset, codebook.size());
+      offset += codebook.size();
+    }
+    return joined;
+  }
+
+  private static float[] matrices(List<AffineMap> maps) {
+    int size = maps.get(0).size();
+    float[] matrices = new float[maps.size() * size * size];
+    for (int h = 0; h < maps.size(); h++) {
+      System.arraycopy(maps.get(h).columns(), 0, matrices, h * size * size, size * size);
+    }
+    return matrices;
+  }
+
+  private static float[] biases(List<AffineMap> maps) {
+    int size = maps.get(0).size();
+    float[] biases = new float[maps.size() * size];
+    for (int h = 0; h < maps.size(); h++) {
+      System.arraycopy(maps.get(h).bias(), 0, biases, h * size, size);
+    }
+    return biases;
+  }
+
+  private static short[] valueOrder(List<HeadCodec> heads) {
+    int headDim = heads.get(0).headDim();
+    short[] order = new short[heads.size() * headDim];
+    for (int h = 0; h < heads.size(); h++) {
+      for (int i = 0; i < headDim; i++) {
+        order[h * headDim + i] = (short) heads.get(h).valueCodebook().widestFirst(i);
+      }
+    }
+    return order;
+  }
+
+  PackedDecodePlan decodePlan() {
+    return decodePlan;
+  }
+
+  /** Words of one block of tokens, all heads. */
+  int wordsPerSlot() {
+    return wordsPerSlot;
+  }
+
+  /** Whether any head's values carry a scale a token. */
+  boolean tokenScaledValues() {
+    return tokenScaledValues;
+  }
+
+  /** [heads], {@code head_layout}. */
+  DeviceBuffer layouts() {
+    return layouts;
+  }
+
+  /** [heads, 2, headDim], {@code channel_code}. */
+  DeviceBuffer channels() {
+    return channels;
+  }
+
+  /** Of all channels, where their codes say. */
+  DeviceBuffer centroids() {
+    return centroids;
+  }
+
+  /** Of all channels, each channel's closed by infinity, at the centroids' places. */
+  DeviceBuffer thresholds() {
+    return thresholds;
+  }
+
+  /** [heads, headDim, headDim], column by column. */
+  DeviceBuffer keyMaps() {
+    return keyMaps;
+  }
+
+  /** [heads, headDim]. */
+  DeviceBuffer keyBiases() {
+    return keyBiases;
+  }
+
+  /** [heads, headDim, headDim], column by column. */
+  DeviceBuffer queryMaps() {
+    return queryMaps;
+  }
+
+  /** [heads, headDim]. */
+  DeviceBuffer queryBiases() {
+    return queryBiases;
+  }
+
+  /** [heads, headDim] shorts: value channels, the widest codes first. */
+  DeviceBuffer valueOrder() {
+    return valueOrder;
+  }
+
+  /** {@code struct window}, of all heads. */
+  DeviceBuffer windows() {
+    return windows;
+  }
+
+  /** [heads + 1]. */
+  DeviceBuffer firstWindows() {
+    return firstWindows;
+  }
+
+  @Override
+  public void close() {
+    buffers.forEach(DeviceBuffer::close);
+    buffers.clear();
+  }
+}

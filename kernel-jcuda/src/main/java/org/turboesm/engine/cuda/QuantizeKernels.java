@@ -1,0 +1,32 @@
+package org.turboesm.engine.cuda;
+
+import org.turboesm.cuda.CudaStream;
+import org.turboesm.cuda.DevicePointer;
+import org.turboesm.cuda.Kernel;
+import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.engine.Precision;
+
+/** Activations of one width to int8 linear inputs, {@code quantize.cu}. */
+final class QuantizeKernels {
+  private static final int WIDEST_PIECE = 8;
+
+  private final RowTiling tiling;
+  private final Kernel quantizeRows;
+
+  QuantizeKernels(KernelLibrary library, int width) {
+    tiling = RowTiling.of(width, WIDEST_PIECE);
+    quantizeRows =
+        library.compile("quantize.cu", tiling.defines(Precision.INT8)).kernel("quantize_rows");
+  }
+
+  /**
+   * Quantizes each row symmetrically by its largest magnitude.
+   *
+   * @param x bfloat16, [rows, width]
+   * @param quantized bytes, [rows, width], overwritten, and their scales
+   */
+  void quantize(CudaStream stream, int rows, DevicePointer x, LinearInput quantized) {
+    quantizeRows.launch(
+        stream, tiling.launch(rows), x, rows, quantized.values(), quantized.scales());
+  }
+}

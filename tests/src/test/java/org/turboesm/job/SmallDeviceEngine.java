@@ -1,0 +1,126 @@
+package org.turboesm.job;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.turboesm.engine.DecodeSession;
+import org.turboesm.engine.EngineCapabilities;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.KvPrecision;
+import org.turboesm.engine.OutOfDeviceMemoryException;
+import org.turboesm.engine.TurboEngine;
+import org.turboesm.esm2.EsmConfig;
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.KvCodec;
+
+/** An engine whose memory holds a batch of a few tokens; all of this JVM have the same limits. */
+final class SmallDeviceEngine implements EsmEngine {
+  private static final List<Integer> ENCODED = new CopyOnWriteArrayList<>();
+  private static volatile int encodeTokens;
+  private static volatile int turboTokens;
+
+  private final EsmEngine computing;
+  private final EngineCapabilities capabilities;
+  private volatile boolean lost;
+
+  SmallDeviceEngine(EsmEngine computing, EngineCapabilities capabilities) {
+    this.computing = computing;
+    this.capabilities = capabilities;
+  }
+
+  /**
+   * What fits from now on, in tokens of a batch.
+   *
+   * @param encode in mode encode
+   * @param turbo in mode turbo
+   */
+  static void limit(int encode, int turbo) {
+    encodeTokens = encode;
+    turboTokens = turbo;
+    ENCODED.clear();
+  }
+
+  /** The sizes of the batches that mode encode was asked for since, in tokens. */
+  static List<Integer> encoded() {
+    return List.copyOf(ENCODED);
+  }
+
+  /** As a device that falls off the bus. */
+  void lose() {
+    lost = true;
+  }
+
+  @Override
+  public boolean healthy() {
+    return !lost;
+  }
+
+  private static void requireRoom(TokenBatch batch, int limit) {
+    if (batch.size() > limit) {
+      throw new OutOfDeviceMemoryException(batch.size() + " tokens, where " + limit + " fit");
+    }
+  }
+
+  @Override
+  public float[] encode(TokenBatch batch, ForwardObserver observer) {
+    ENCODED.add(batch.size());
+    requireRoom(batch, encodeTokens);
+    return computing.encode(batch, observer);
+  }
+
+  @Override
+  public TurboEngine turbo(KvCodec codec) {
+    TurboEngine packed = computing.turbo(codec);
+    return new TurboEngine() {
+      @Override
+      public float[] turbo(TokenBatch batch, ForwardObserver observer) {
+        requireRoom(batch, turboTokens);
+        return packed.turbo(batch, observer);
+      }
+
+      @Override
+      public DecodeSession prefill(
+          TokenBatch prefixes, KvPrecision precision, ForwardObserver observer) {
+        return packed.prefill(prefixes, precision, observer);
+      }
+
+      @Override
+      public void close() {
+        packed.close();
+      }
+    };
+  }
+
+  @Override
+  public EsmConfig config() {
+    return computing.config();
+  }
+
+  @Override
+  public EngineCapabilities capabilities() {
+    return capabilities;
+  }
+
+  @Override
+  public float[] logits(float[] hidden, int rows) {
+    return computing.logits(hidden, rows);
+  }
+
+  @Override
+  public boolean hasLmHead() {
+    return computing.hasLmHead();
+  }
+
+  @Override
+  public float[] projectAttention(int layer, float[] attended, int rows) {
+    return computing.projectAttention(layer, attended, rows);
+  }
+
+  @Override
+  public void close() {
+    computing.close();
+    if (lost) {
+      throw new IllegalStateException("the device is lost");
+    }
+  }
+}
