@@ -80,10 +80,7 @@ final class SmallDeviceEngine implements EsmEngine {
 
       @Override
       public DecodeSession prefill(
-          TokenBatch prefixes,
-          int[] capacities,
-          KvPrecision precision,
-          ForwardObserver observer) {
+          TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
         return packed.prefill(prefixes, capacities, precision, observer);
       }
 
