@@ -35,7 +35,7 @@ final class KernelSet implements AutoCloseable {
       unpack = new UnpackKernels(library, storage, headDim);
       prefill = new PrefillAttentionKernels(library, storage, headDim);
       fullDecode = new FullDecodeKernels(library, storage, headDim);
-      packedDecode = new PackedDecodeKernels(library, storage, headDim);
+      packedDecode = new PackedDecodeKernels(library, headDim);
       headNorm = new LayerNormKernels(library, Precision.F32, hidden);
       headGelu = new GeluKernels(library, Precision.F32, hidden);
     } catch (RuntimeException e) {

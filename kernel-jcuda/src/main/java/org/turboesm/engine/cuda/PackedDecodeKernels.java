@@ -7,7 +7,6 @@ import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.LaunchConfig;
-import org.turboesm.engine.Precision;
 import org.turboesm.kv.PackedKvLayout;
 
 /** Launches {@code packed_decode.cu}. */
@@ -27,10 +26,8 @@ final class PackedDecodeKernels {
   private final KernelModule module;
   private final Kernel decode;
 
-  PackedDecodeKernels(KernelLibrary library, Precision precision, int headDim) {
-    this.module =
-        library.compile(
-            "packed_decode.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+  PackedDecodeKernels(KernelLibrary library, int headDim) {
+    this.module = library.compile("packed_decode.cu", Map.of("HEAD_DIM", headDim));
     this.decode = module.kernel("packed_decode");
   }
 
