@@ -25,7 +25,7 @@ public final class ChildJvm {
    * Runs the class to its end.
    *
    * @param flags of the JVM
-   * @param environment added to this process's own; an empty value takes a variable away
+   * @param environment added to this process's own
    */
   public static Outcome run(
       Class<?> main, List<String> flags, Map<String, String> environment, String... arguments)
@@ -41,14 +41,7 @@ public final class ChildJvm {
     Path errors = Files.createTempFile("child", ".err");
     try {
       ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile());
-      environment.forEach(
-          (name, value) -> {
-            if (value.isEmpty()) {
-              builder.environment().remove(name);
-            } else {
-              builder.environment().put(name, value);
-            }
-          });
+      builder.environment().putAll(environment);
       Process process = builder.start();
       String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       int status = process.waitFor();

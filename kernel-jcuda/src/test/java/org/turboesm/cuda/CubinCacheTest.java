@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +14,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.turboesm.ChildJvm;
 
 class CubinCacheTest {
   private static final CompiledKernels KERNELS =
@@ -27,36 +29,44 @@ class CubinCacheTest {
   private static final List<String> OPTIONS = List.of("--gpu-architecture=sm_90", "-DN=1");
 
   @TempDir Path folder;
-  private int compilations;
-
-  private CompiledKernels compile() {
-    compilations++;
-    return KERNELS;
-  }
 
   @Test
   void secondCacheFindsWhatTheFirstHasKept() {
-    new CubinCache(Optional.of(folder.resolve("new/folders"))).get("key", this::compile);
-    CompiledKernels kept =
-        new CubinCache(Optional.of(folder.resolve("new/folders"))).get("key", this::compile);
+    Path deep = folder.resolve("new/folders");
+    new CubinCache(Optional.of(deep)).keep("key", KERNELS);
 
-    assertThat(compilations).isEqualTo(1);
-    assertThat(kept.cubin()).isEqualTo(KERNELS.cubin());
-    assertThat(kept.signatures()).isEqualTo(KERNELS.signatures());
+    assertFound(new CubinCache(Optional.of(deep)).find("key"));
+  }
+
+  private static void assertFound(Optional<CompiledKernels> found) {
+    assertThat(found)
+        .hasValueSatisfying(
+            kernels -> {
+              assertThat(kernels.cubin()).isEqualTo(KERNELS.cubin());
+              assertThat(kernels.signatures()).isEqualTo(KERNELS.signatures());
+            });
   }
 
   @Test
-  void otherKeyIsCompiled() {
+  void otherKeyIsNotFound() {
     CubinCache cache = new CubinCache(Optional.of(folder));
-    cache.get("key", this::compile);
-    cache.get("other", this::compile);
+    cache.keep("key", KERNELS);
 
-    assertThat(compilations).isEqualTo(2);
+    assertThat(cache.find("other")).isEmpty();
+  }
+
+  @Test
+  void whatIsKeptTwiceIsTheLast() {
+    CubinCache cache = new CubinCache(Optional.of(folder));
+    cache.keep("key", new CompiledKernels(new byte[] {1}, List.of()));
+    cache.keep("key", KERNELS);
+
+    assertFound(cache.find("key"));
   }
 
   @Test
   void onlyWholeFilesAreLeft() throws IOException {
-    new CubinCache(Optional.of(folder)).get("key", this::compile);
+    new CubinCache(Optional.of(folder)).keep("key", KERNELS);
 
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).containsExactly(folder.resolve("key.cubin"));
@@ -65,47 +75,65 @@ class CubinCacheTest {
 
   /** Each byte in turn flipped, and each shorter file. */
   @Test
-  void damagedFileIsCompiledAnewAndReplaced() throws IOException {
+  void damagedFileIsNotFoundAndIsReplaced() throws IOException {
     CubinCache cache = new CubinCache(Optional.of(folder));
-    cache.get("key", this::compile);
+    cache.keep("key", KERNELS);
     Path file = folder.resolve("key.cubin");
     byte[] whole = Files.readAllBytes(file);
     for (int i = 0; i < whole.length; i++) {
       byte[] flipped = whole.clone();
       flipped[i] ^= 1;
-      for (byte[] damaged : List.of(flipped, java.util.Arrays.copyOf(whole, i))) {
+      for (byte[] damaged : List.of(flipped, Arrays.copyOf(whole, i))) {
         Files.write(file, damaged);
-        int before = compilations;
-        CompiledKernels found = cache.get("key", this::compile);
-
-        assertThat(compilations).as("byte %d", i).isEqualTo(before + 1);
-        assertThat(found.cubin()).isEqualTo(KERNELS.cubin());
-        assertThat(Files.readAllBytes(file)).isEqualTo(whole);
+        assertThat(cache.find("key")).as("byte %d", i).isEmpty();
       }
     }
+    cache.keep("key", KERNELS);
+    assertFound(cache.find("key"));
   }
 
   /** A folder cannot be made where a file is: true for every user, root too. */
   @Test
-  void folderThatCannotBeWrittenOnlyCostsTime() throws IOException {
+  void folderThatCannotBeWrittenIsNoError() throws IOException {
     Path file = Files.writeString(folder.resolve("file"), "no folder");
     CubinCache cache = new CubinCache(Optional.of(file.resolve("cubins")));
+    cache.keep("key", KERNELS);
 
-    assertThat(cache.get("key", this::compile).cubin()).isEqualTo(KERNELS.cubin());
-    assertThat(cache.get("key", this::compile).cubin()).isEqualTo(KERNELS.cubin());
-    assertThat(compilations).isEqualTo(2);
+    assertThat(cache.find("key")).isEmpty();
     assertThat(file).hasContent("no folder");
   }
 
   @Test
-  void withoutFolderAllIsCompiled() throws IOException {
+  void withoutFolderNothingIsKept() throws IOException {
     CubinCache cache = new CubinCache(Optional.empty());
-    cache.get("key", this::compile);
-    cache.get("key", this::compile);
+    cache.keep("key", KERNELS);
 
-    assertThat(compilations).isEqualTo(2);
+    assertThat(cache.find("key")).isEmpty();
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).isEmpty();
+    }
+  }
+
+  @Test
+  void settingSaysWhereOrThatThereIsNoCache() throws Exception {
+    Path user = Files.createDirectory(folder.resolve("user"));
+    Path set = folder.resolve("set");
+    keepOne(Map.of(CubinCache.SETTING, set.toString(), "XDG_CACHE_HOME", user.toString()));
+    assertThat(set.resolve("key.cubin")).exists();
+
+    keepOne(Map.of(CubinCache.SETTING, "", "XDG_CACHE_HOME", user.toString()));
+    assertThat(user).isEmptyDirectory();
+  }
+
+  private static void keepOne(Map<String, String> environment) throws Exception {
+    assertThat(ChildJvm.run(KeepOne.class, List.of(), environment).output()).contains("kept");
+  }
+
+  /** Keeps some kernels in the user's cache. */
+  static final class KeepOne {
+    public static void main(String[] arguments) {
+      CubinCache.ofThisUser().keep("key", KERNELS);
+      System.out.println("kept");
     }
   }
 
