@@ -32,8 +32,7 @@ final class CudaEngine implements EsmEngine {
   private final EngineCapabilities capabilities;
   private final CudaContext context;
   private final DeviceForward forward;
-  private final LanePool passes;
-  private final LanePool sessions;
+  private final LanePool lanes;
   private final ModelRoom room;
   private final Opened opened = new Opened();
 
@@ -57,9 +56,7 @@ final class CudaEngine implements EsmEngine {
           opened.add(DeviceWeights.load(context, weights, kernelPrecision.storage()));
       DeviceRotary rotary = opened.add(new DeviceRotary(context, weights.inverseFrequency()));
       this.forward = new DeviceForward(config, kernelPrecision, kernels, resident, rotary);
-      IdleLanes idle = opened.add(new IdleLanes(context));
-      this.passes = new LanePool(context, idle, LANES);
-      this.sessions = new LanePool(context, idle, LANES);
+      this.lanes = opened.add(new LanePool(context, LANES));
     } catch (OutOfDeviceMemoryException e) {
       throw opened.closedAfter(room.refusal(e));
     } catch (RuntimeException e) {
@@ -98,7 +95,7 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] encode(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> encode(lane, batch, observer));
+    return lanes.run(lane -> encode(lane, batch, observer));
   }
 
   private Supplier<float[]> encode(Lane lane, TokenBatch batch, ForwardObserver observer) {
@@ -145,7 +142,7 @@ final class CudaEngine implements EsmEngine {
                     new TurboEsmException(
                         "the model has no lm_head tensors, so it gives no logits; use the"
                             + " EsmForMaskedLM form of its weights"));
-    return passes.run(lane -> logits(lane, head, hidden, rows));
+    return lanes.run(lane -> logits(lane, head, hidden, rows));
   }
 
   private Supplier<float[]> logits(
@@ -217,7 +214,7 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] projectAttention(int layer, float[] attended, int rows) {
-    return passes.run(lane -> projectAttention(lane, layer, attended, rows));
+    return lanes.run(lane -> projectAttention(lane, layer, attended, rows));
   }
 
   private Supplier<float[]> projectAttention(Lane lane, int layer, float[] attended, int rows) {
@@ -277,7 +274,7 @@ final class CudaEngine implements EsmEngine {
     codec.requireFit(config());
     try {
       // The lane's stream arranges the maps; its room is not needed.
-      return passes.run(
+      return lanes.run(
           lane -> {
             TurboEngine packed = turbo(lane, codec);
             return () -> packed;
@@ -295,8 +292,7 @@ final class CudaEngine implements EsmEngine {
           new DeviceForward(
               config(), forward.precision(), forward.kernels(), folded, forward.rotary()),
           new DeviceCodec(context, lane.stream(), forward.kernels(), codec),
-          passes,
-          sessions);
+          lanes);
     } catch (RuntimeException e) {
       folded.close();
       throw e;

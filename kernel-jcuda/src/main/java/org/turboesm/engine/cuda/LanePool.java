@@ -1,27 +1,30 @@
 package org.turboesm.engine.cuda;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
+import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.engine.OutOfDeviceMemoryException;
 
 /**
- * As many passes run at a time as a pool has lanes, and who comes later waits. A pass that finds no
- * memory waits until it is alone in the pool and frees what idle lanes hold, so that what fits in
- * the device by itself is never turned away because of its neighbours.
+ * The lanes of an engine. So many passes run at a time and so many sessions are open, and who comes
+ * later waits. Who finds no memory waits until nobody else has a lane and frees what idle ones
+ * hold, so that what fits in the device by itself is never turned away because of its neighbours.
  *
  * <p>A thread that has a lane and asks for another, as an observer of a pass does that calls the
- * engine, gets one beyond the pool's and waits for nobody: those it would wait for may be waiting
- * for it.
+ * engine, gets one more and waits for nobody: those it would wait for may be waiting for it.
  */
-final class LanePool {
+final class LanePool implements AutoCloseable {
   private final CudaContext context;
-  private final IdleLanes idle;
   private final int lanes;
-  private final Semaphore permits;
+  private final Semaphore passes;
+  private final Semaphore sessions;
   private final Map<Thread, Integer> held = new ConcurrentHashMap<>();
+  private final Deque<Lane> idle = new ArrayDeque<>();
 
   /** Something that needs memory on a lane. */
   @FunctionalInterface
@@ -33,38 +36,39 @@ final class LanePool {
     T on(Lane lane);
   }
 
-  /** A lane and the permits to use it, given back by {@link #close}, in any thread. */
+  /** A lane and the permit to use it, given back by {@link #close}, in any thread. */
   final class Lease implements AutoCloseable {
     private final Lane lane;
-    private final int permitsHeld;
+    private final Runnable release;
     private final Thread owner = Thread.currentThread();
 
-    private Lease(Lane lane, int permitsHeld) {
+    private Lease(Lane lane, Runnable release) {
       this.lane = lane;
-      this.permitsHeld = permitsHeld;
+      this.release = release;
       held.merge(owner, 1, Integer::sum);
-    }
-
-    Lane lane() {
-      return lane;
     }
 
     @Override
     public void close() {
       held.computeIfPresent(owner, (thread, count) -> count == 1 ? null : count - 1);
-      idle.giveBack(lane);
-      permits.release(permitsHeld);
+      synchronized (idle) {
+        idle.push(lane);
+      }
+      release.run();
     }
   }
 
   /** A value that keeps its lane. */
   record Kept<T>(Lease lease, T value) {}
 
-  LanePool(CudaContext context, IdleLanes idle, int lanes) {
+  /**
+   * @param lanes passes at a time, and as many sessions
+   */
+  LanePool(CudaContext context, int lanes) {
     this.context = context;
-    this.idle = idle;
     this.lanes = lanes;
-    this.permits = new Semaphore(lanes, true);
+    this.passes = new Semaphore(lanes, true);
+    this.sessions = new Semaphore(lanes, true);
   }
 
   /**
@@ -73,7 +77,7 @@ final class LanePool {
    * @param pass makes room and returns the rest, which is run once
    */
   <T> T run(Reservation<Supplier<T>> pass) {
-    Kept<Supplier<T>> kept = keep(pass);
+    Kept<Supplier<T>> kept = reserve(passes, pass);
     try {
       return kept.value().get();
     } finally {
@@ -81,37 +85,104 @@ final class LanePool {
     }
   }
 
-  /** Makes room on a lane and leaves that to the caller, who closes the lease. */
-  <T> Kept<T> keep(Reservation<T> reservation) {
+  /** Makes room for a session and leaves the lane to the caller, who closes the lease. */
+  <T> Kept<T> open(Reservation<T> session) {
+    return reserve(sessions, session);
+  }
+
+  private <T> Kept<T> reserve(Semaphore permits, Reservation<T> reservation) {
+    context.makeCurrent();
+    if (held.containsKey(Thread.currentThread())) {
+      return reserveWithin(reservation);
+    }
+    permits.acquireUninterruptibly();
     try {
-      return reserve(reservation, 1);
+      return reserve(reservation, permits::release);
     } catch (OutOfDeviceMemoryException e) {
-      return reserve(reservation, lanes);
+      return reserveAlone(permits, reservation);
     }
   }
 
-  private <T> Kept<T> reserve(Reservation<T> reservation, int wanted) {
-    // Permits of a fair semaphore are waited for even if none is asked for.
-    int permitsHeld = held.containsKey(Thread.currentThread()) ? 0 : wanted;
-    if (permitsHeld > 0) {
-      permits.acquireUninterruptibly(permitsHeld);
-    }
-    Lease lease;
+  /** On one more lane of a thread that has one. */
+  private <T> Kept<T> reserveWithin(Reservation<T> reservation) {
     try {
-      context.makeCurrent();
-      if (wanted == lanes) {
-        idle.close();
-      }
-      lease = new Lease(idle.take(), permitsHeld);
+      return reserve(reservation, () -> {});
+    } catch (OutOfDeviceMemoryException e) {
+      freeIdle();
+      return reserve(reservation, () -> {});
+    }
+  }
+
+  /** While nobody else has a lane; they may come back when this has its room. */
+  private <T> Kept<T> reserveAlone(Semaphore permits, Reservation<T> reservation) {
+    // In this order whoever asks, and those who are waited for wait for nobody.
+    passes.acquireUninterruptibly(lanes);
+    sessions.acquireUninterruptibly(lanes);
+    int surplus = lanes;
+    try {
+      freeIdle();
+      Lane lane = firstLane();
+      surplus = lanes - 1;
+      return reserve(lane, reservation, permits::release);
+    } finally {
+      (permits == passes ? sessions : passes).release(lanes);
+      permits.release(surplus);
+    }
+  }
+
+  /** A lane where there is none: if that does not fit, no batch is small enough. */
+  private Lane firstLane() {
+    try {
+      return new Lane(context);
+    } catch (OutOfDeviceMemoryException e) {
+      throw new TurboEsmException(
+          context.device().describe()
+              + " has no memory left for any batch; nvidia-smi lists who else uses it: "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private <T> Kept<T> reserve(Reservation<T> reservation, Runnable release) {
+    Lane lane;
+    try {
+      lane = take();
     } catch (RuntimeException | Error e) {
-      permits.release(permitsHeld);
+      release.run();
       throw e;
     }
+    return reserve(lane, reservation, release);
+  }
+
+  private <T> Kept<T> reserve(Lane lane, Reservation<T> reservation, Runnable release) {
+    Lease lease = new Lease(lane, release);
     try {
-      return new Kept<>(lease, reservation.on(lease.lane()));
+      return new Kept<>(lease, reservation.on(lane));
     } catch (RuntimeException | Error e) {
       lease.close();
       throw e;
     }
+  }
+
+  private Lane take() {
+    synchronized (idle) {
+      if (!idle.isEmpty()) {
+        return idle.pop();
+      }
+    }
+    return new Lane(context);
+  }
+
+  private void freeIdle() {
+    synchronized (idle) {
+      idle.forEach(Lane::close);
+      idle.clear();
+    }
+  }
+
+  /** Frees the lanes; none may be in use. */
+  @Override
+  public void close() {
+    freeIdle();
   }
 }
