@@ -212,7 +212,7 @@ class CudaMemoryTest {
           EsmEngine engine = EsmEngines.open("cuda", "f32", weights)) {
         float[] before = engine.encode(small, ForwardObserver.NONE);
         try {
-          engine.encode(SmallModel.batch(6000), ForwardObserver.NONE);
+          engine.encode(SmallModel.batch(3000, 3000), ForwardObserver.NONE);
           System.out.println("fits");
         } catch (OutOfDeviceMemoryException e) {
           System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
