@@ -12,7 +12,7 @@
 #include "kv_cache.cuh"
 #include "precision.cuh"
 #include "tensor_core.cuh"
-#include "vectors.cuh"
+#include "pieces.cuh"
 #include "warp.cuh"
 
 #define UNIT_CHANNELS 16
@@ -93,7 +93,7 @@ __device__ __forceinline__ void map_unit(float* mapped, const activation_t* tile
   for (int i = 0; i < HEAD_DIM; i++) {
     float x = tile[tile_index(i, lane)];
     float column[UNIT_CHANNELS];
-    load_vector(column, columns + i * PADDED_DIM);
+    load_piece(columns + i * PADDED_DIM, column);
 #pragma unroll
     for (int c = 0; c < UNIT_CHANNELS; c++) {
       sums[c] = fmaf(column[c], x, sums[c]);
