@@ -27,7 +27,6 @@
 
 #include "kv_cache.cuh"
 #include "memory.cuh"
-#include "precision.cuh"
 #include "warp.cuh"
 
 #define WARPS 4
