@@ -9,7 +9,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 bundle=$here/bundle
 most_bytes=$((60 << 20))
-modules=java.base,java.logging,java.management,jdk.incubator.vector,jdk.unsupported
+# jdk.zipfs: JUnit looks for classes in jars.
+modules=java.base,java.logging,java.management,jdk.incubator.vector,jdk.unsupported,jdk.zipfs
 
 die() { echo "bundle.sh: $*" >&2; exit 1; }
 

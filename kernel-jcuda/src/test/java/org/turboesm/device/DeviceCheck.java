@@ -6,8 +6,10 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.turboesm.cuda.CudaDriver;
 import org.turboesm.engine.cuda.DecodeAttentionBenchmark;
 import org.turboesm.engine.cuda.DecodeStepBenchmark;
@@ -21,7 +23,8 @@ import org.turboesm.engine.cuda.PrefillBenchmark;
  */
 public final class DeviceCheck {
   private static final String USAGE =
-      "usage: DeviceCheck classes | tests ROWS CLASS... | PART ROWS [--emulated] | table FOLDER\n"
+      "usage: DeviceCheck classes | lengths | tests ROWS CLASS... | PART ROWS [--small]"
+          + " | table FOLDER\n"
           + "parts: demo, rates, decode-attention, prefill, encode, decode-step";
 
   private DeviceCheck() {}
@@ -31,6 +34,13 @@ public final class DeviceCheck {
     List<String> words = List.of(arguments);
     if (words.equals(List.of("classes"))) {
       KernelTests.classes().forEach(System.out::println);
+      return;
+    }
+    if (words.equals(List.of("lengths"))) {
+      System.out.println(
+          Arrays.stream(Workload.of(false).proteins().lengths())
+              .mapToObj(Integer::toString)
+              .collect(Collectors.joining(",")));
       return;
     }
     if (words.size() < 2) {
@@ -52,7 +62,7 @@ public final class DeviceCheck {
             reason -> {
               throw new IllegalStateException(reason);
             });
-    run(words.get(0), Workload.of(words.contains("--emulated")), rows);
+    run(words.get(0), Workload.of(words.contains("--small")), rows);
   }
 
   private static void run(String part, Workload workload, Consumer<ResultRow> rows) {

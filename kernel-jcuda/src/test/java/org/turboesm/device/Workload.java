@@ -9,7 +9,7 @@ import org.turboesm.esm2.RandomEsmModel;
 import org.turboesm.esm2.TokenBatch;
 
 /**
- * How large what is timed is: true sizes on a device, tiny ones where it is emulated.
+ * How large what is timed is: true sizes, or tiny ones to check that all works.
  *
  * @param model ESM-2's 650M, or two layers
  * @param batchTokens of an encode batch
@@ -41,9 +41,9 @@ public record Workload(
   /** So many sequences, each with so many tokens in its cache. */
   public record DecodeShape(int batch, int kvLen) {}
 
-  /** Of a real device, or of the emulated one. */
-  public static Workload of(boolean emulated) {
-    if (emulated) {
+  /** True sizes, or tiny ones. */
+  public static Workload of(boolean small) {
+    if (small) {
       return new Workload(
           RandomEsmModel.config(2, 2, 16),
           96,
