@@ -53,8 +53,7 @@ public final class DecodeAttentionBenchmark {
   /** Every codec at every shape. */
   public void run() {
     try (BenchmarkDevice device = new BenchmarkDevice()) {
-      PackedDecodeKernels packed =
-          new PackedDecodeKernels(device.library(), Precision.BF16, headDim);
+      PackedDecodeKernels packed = new PackedDecodeKernels(device.library(), headDim);
       FullDecodeKernels full = new FullDecodeKernels(device.library(), Precision.BF16, headDim);
       for (Workload.DecodeShape shape : workload.decodeShapes()) {
         codecs().forEach((name, codec) -> packed(device, packed, full, shape, name, codec));
@@ -129,8 +128,7 @@ public final class DecodeAttentionBenchmark {
     }
   }
 
-  private void full(
-      BenchmarkDevice device, FullDecodeKernels kernels, Workload.DecodeShape shape) {
+  private void full(BenchmarkDevice device, FullDecodeKernels kernels, Workload.DecodeShape shape) {
     Step step = step(device, shape, FullDecodeKernels.splits(shape.kvLen()));
     long bytes = 2L * shape.batch() * shape.kvLen() * heads * headDim * Short.BYTES;
     List<DeviceBuffer> caches = new ArrayList<>();
