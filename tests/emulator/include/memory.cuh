@@ -28,10 +28,6 @@ inline void copy_async(void* shared, const void* global, TURBOESM_EMULATOR_PLACE
   turboesm_emulator_copy_async(shared, global, "copy_async", file, line);
 }
 
-inline void zero_async(void* shared, const void*, TURBOESM_EMULATOR_PLACE) {
-  turboesm_emulator_copy_async(shared, nullptr, "zero_async", file, line);
-}
-
 inline void copy_async_commit() { turboesm_emulator_copy_async_commit(); }
 
 template <int PENDING>

@@ -39,9 +39,15 @@
 #define SUBSET_TOKENS 4
 #define SUBSETS (1 << SUBSET_TOKENS)
 #define MAX_SUBSET_BITS 3
-// Of a multiprocessor, at least: it keeps the registers under 80, and under 96 where a lane has four
-// value channels.
-#define RESIDENT_BLOCKS (HEAD_DIM <= 64 ? 6 : 5)
+// Of a multiprocessor, at least: it keeps the registers under 80. Where a lane has four value
+// channels they are 96, but for sm_100, whose code needs more.
+#if HEAD_DIM <= 64
+#define RESIDENT_BLOCKS 6
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+#define RESIDENT_BLOCKS 4
+#else
+#define RESIDENT_BLOCKS 5
+#endif
 #define LOG2_E 1.4426950408889634f
 
 // 32 planes of one head's keys; PackedDecodePlan.java writes it.
@@ -348,11 +354,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
   __syncthreads();
 
+  // A channel without bits has one centroid: it adds the same to the logits of all packed tokens, and
+  // nothing to those of a tail.
+  float constant = 0;
+  for (int c = lane; c < HEAD_DIM; c += WARP) {
+    if (keys[c].bits == 0) {
+      constant = fmaf(shared.query[c], load_cached(centroids + keys[c].table), constant);
+    }
+  }
+  constant = warp_sum(constant);
   float logits[MAX_BLOCKS_PER_WARP];
 #pragma unroll
   for (int i = 0; i < MAX_BLOCKS_PER_WARP; i++) {
     int token = (begin + warp + i * WARPS) * BLOCK_TOKENS + lane;
-    logits[i] = i < mine && token < packed ? 0.0f : NEGATIVE_INFINITY;
+    logits[i] = i < mine && token < packed ? constant : NEGATIVE_INFINITY;
   }
   bit_transpose transpose(lane);
   for (int next = 0; next < window_count;) {

@@ -145,6 +145,9 @@ class PackedDecodeKernelsTest {
       for (int h = 0; h < HEADS; h++) {
         double[] expected = run.expected(s, h);
         double limit = run.limit(s, h);
+        assertThat(run.logSum(s, h))
+            .as("seed %d, length %d, head %d, log2 of the weights' sum", SEED, lengths[s], h)
+            .isEqualTo(run.expectedLogSum(s, h), within(run.logitLimit(s, h)));
         for (int c = 0; c < headDim; c++) {
           assertThat((double) actual[(s * HEADS + h) * headDim + c])
               .as("seed %d, length %d, head %d, channel %d", SEED, lengths[s], h, c)
@@ -178,6 +181,7 @@ class PackedDecodeKernelsTest {
     private final DownloadedSlots slots;
     private final float[] queries;
     private final int[] firstSlots;
+    private double[] logSums;
 
     Run(SplittableRandom random, List<HeadCodec> heads, int[] lengths, boolean withTail) {
       this.heads = heads;
@@ -247,6 +251,7 @@ class PackedDecodeKernelsTest {
       float[] outputs = ((DeviceBuffer) partial.outputs()).floats(unwritten.length);
       float[] states = ((DeviceBuffer) partial.states()).floats(unwrittenStates.length);
       float[] merged = new float[sequences.length * size];
+      logSums = new double[sequences.length * HEADS];
       for (int i = 0; i < rows * HEADS; i++) {
         int packedSplits = splits - (withTail ? 1 : 0);
         if (i >= sequences.length * HEADS) {
@@ -258,7 +263,7 @@ class PackedDecodeKernelsTest {
             assertUnwritten(outputs, tail * headDim, headDim);
             assertUnwritten(states, tail * 2, 2);
           }
-          merge(outputs, states, i * splits, packedSplits, merged, i * headDim);
+          logSums[i] = merge(outputs, states, i * splits, packedSplits, merged, i * headDim);
         }
       }
       return merged;
@@ -268,7 +273,8 @@ class PackedDecodeKernelsTest {
       assertThat(Arrays.copyOfRange(values, offset, offset + count)).containsOnly(UNWRITTEN);
     }
 
-    private void merge(
+    /** Returns the base-2 logarithm of the sum of weights: what another part merges with. */
+    private double merge(
         float[] outputs, float[] states, int first, int splits, float[] target, int offset) {
       double max = Double.NEGATIVE_INFINITY;
       for (int i = first; i < first + splits; i++) {
@@ -286,6 +292,18 @@ class PackedDecodeKernelsTest {
       for (int c = 0; c < headDim && denominator > 0; c++) {
         target[offset + c] = (float) (sum[c] / denominator);
       }
+      return max + Math.log(denominator) / Math.log(2);
+    }
+
+    double logSum(int sequence, int h) {
+      return logSums[sequence * HEADS + h];
+    }
+
+    double expectedLogSum(int sequence, int h) {
+      double[] logits = logits(sequence, h);
+      double max = Arrays.stream(logits).max().orElse(Double.NEGATIVE_INFINITY);
+      double sum = Arrays.stream(logits).map(logit -> Math.exp(logit - max)).sum();
+      return logits.length == 0 ? Double.NEGATIVE_INFINITY : (max + Math.log(sum)) / Math.log(2);
     }
 
     private int packedLength(int sequence) {
@@ -308,6 +326,17 @@ class PackedDecodeKernelsTest {
       return scale * values.centroid(c, slots.code(slot, h, headDim + c, token % BLOCK));
     }
 
+    private double[] logits(int sequence, int h) {
+      double[] logits = new double[packedLength(sequence)];
+      for (int t = 0; t < logits.length; t++) {
+        for (int c = 0; c < headDim; c++) {
+          logits[t] +=
+              (double) queries[(sequence * HEADS + h) * headDim + c] * key(sequence, h, c, t);
+        }
+      }
+      return logits;
+    }
+
     /** Zeros where no token is packed. */
     double[] expected(int sequence, int h) {
       int length = packedLength(sequence);
@@ -315,13 +344,7 @@ class PackedDecodeKernelsTest {
       if (length == 0) {
         return output;
       }
-      double[] logits = new double[length];
-      for (int t = 0; t < length; t++) {
-        for (int c = 0; c < headDim; c++) {
-          logits[t] +=
-              (double) queries[(sequence * HEADS + h) * headDim + c] * key(sequence, h, c, t);
-        }
-      }
+      double[] logits = logits(sequence, h);
       double max = Arrays.stream(logits).max().orElseThrow();
       double denominator = 0;
       for (int t = 0; t < length; t++) {
@@ -346,18 +369,27 @@ class PackedDecodeKernelsTest {
      * covers the additions.
      */
     double limit(int sequence, int h) {
-      double logit = 0;
+      double largest = 0;
+      for (int t = 0; t < packedLength(sequence); t++) {
+        for (int c = 0; c < headDim; c++) {
+          largest = Math.max(largest, Math.abs(value(sequence, h, c, t)));
+        }
+      }
+      return largest * (2 * logitLimit(sequence, h) + EPS * 3 * 100);
+    }
+
+    /** How far a logit may be off, and a few roundings of the sum of weights. */
+    double logitLimit(int sequence, int h) {
       double largest = 0;
       for (int t = 0; t < packedLength(sequence); t++) {
         double magnitude = 0;
         for (int c = 0; c < headDim; c++) {
           magnitude +=
               Math.abs(queries[(sequence * HEADS + h) * headDim + c] * key(sequence, h, c, t));
-          largest = Math.max(largest, Math.abs(value(sequence, h, c, t)));
         }
-        logit = Math.max(logit, magnitude);
+        largest = Math.max(largest, magnitude);
       }
-      return largest * EPS * (2 * (headDim + 3) * logit + 3 * 100);
+      return EPS * ((headDim + 3) * largest + 16);
     }
   }
 }
