@@ -229,7 +229,7 @@ for part in "${parts[@]}"; do
     rates) benchmark rates 30 ;;
     decode-attention) benchmark decode-attention 60 ;;
     prefill) benchmark prefill 30 ;;
-    encode) benchmark encode 100 ;;
+    encode) benchmark encode 120 ;;
     decode-step) benchmark decode-step 60 ;;
     peers) run_peers ;;
     sanitizer) run_sanitizer ;;

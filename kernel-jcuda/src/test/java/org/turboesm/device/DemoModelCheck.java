@@ -38,9 +38,9 @@ final class DemoModelCheck {
 
   /**
    * What codes that fall on the other side of a threshold add, in units of what quantization costs
-   * itself. A cell is about half a deviation wide, so that of values that are off by e deviations
-   * 2 e change their code, each by a cell, whose square is 12 times the mean error of one cell: 24
-   * e. Keys and values are off by more than the residual stream, whose error the limits above bound:
+   * itself. A cell is about half a deviation wide, so that of values that are off by e deviations 2
+   * e change their code, each by a cell, whose square is 12 times the mean error of one cell: 24 e.
+   * Keys and values are off by more than the residual stream, whose error the limits above bound:
    * by up to 4e-4, 2% and 8%.
    */
   private static final Map<Precision, Double> FLIPS =
@@ -117,8 +117,7 @@ final class DemoModelCheck {
   }
 
   /** All steps' hidden states, step after step. */
-  private static float[] decode(
-      TurboEngine engine, List<int[]> proteins, KvPrecision precision) {
+  private static float[] decode(TurboEngine engine, List<int[]> proteins, KvPrecision precision) {
     int[] capacities = proteins.stream().mapToInt(protein -> protein.length).toArray();
     int steps = IntStream.of(capacities).min().orElseThrow() - PREFIX;
     int[] sequences = IntStream.range(0, proteins.size()).toArray();

@@ -66,9 +66,7 @@ class DeviceRunTest {
   @Test
   void theBridgeLeadsToLibrariesOfCuda13() throws Exception {
     Path emulator = root.resolve("target/cuda-emulator");
-    run(
-        Map.of(),
-        List.of(root.resolve("tests/emulator/build.sh").toString(), emulator.toString()));
+    run(Map.of(), List.of(root.resolve("tests/emulator/build.sh").toString(), emulator.toString()));
     Path libraries = Files.createDirectory(folder.resolve("cuda-13"));
     Files.copy(emulator.resolve("libcuda.so.1"), libraries.resolve("libcuda.so.1"));
     Files.copy(emulator.resolve("libcublas.so.12"), libraries.resolve("libcublas.so.13"));
@@ -87,7 +85,8 @@ class DeviceRunTest {
             "--parts",
             "tests,rates,encode");
     assertThat(printed)
-        .contains("which forwards to " + libraries, "7 passed, 0 failed", "pass on the device, int8")
+        .contains(
+            "which forwards to " + libraries, "7 passed, 0 failed", "pass on the device, int8")
         .doesNotContain("FAILED");
   }
 
@@ -118,8 +117,7 @@ class DeviceRunTest {
 
   private static String device(Map<String, String> environment, String... arguments)
       throws Exception {
-    List<String> command =
-        new ArrayList<>(List.of(root.resolve("tests/device/run.sh").toString()));
+    List<String> command = new ArrayList<>(List.of(root.resolve("tests/device/run.sh").toString()));
     command.addAll(List.of(arguments));
     return run(environment, command);
   }

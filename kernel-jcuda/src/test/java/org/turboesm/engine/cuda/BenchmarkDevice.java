@@ -64,8 +64,7 @@ final class BenchmarkDevice implements AutoCloseable {
   /** Floats of a normal distribution. */
   DeviceBuffer floats(long count, double deviation) {
     return repeated(
-        DeviceBuffer.of(
-            context, gaussians(count, Float.BYTES, deviation), "a benchmark"),
+        DeviceBuffer.of(context, gaussians(count, Float.BYTES, deviation), "a benchmark"),
         count * Float.BYTES);
   }
 

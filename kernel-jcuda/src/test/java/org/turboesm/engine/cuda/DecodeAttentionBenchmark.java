@@ -129,8 +129,7 @@ public final class DecodeAttentionBenchmark {
     }
   }
 
-  private void full(
-      BenchmarkDevice device, FullDecodeKernels kernels, Workload.DecodeShape shape) {
+  private void full(BenchmarkDevice device, FullDecodeKernels kernels, Workload.DecodeShape shape) {
     Step step = step(device, shape, FullDecodeKernels.splits(shape.kvLen()));
     long bytes = 2L * shape.batch() * shape.kvLen() * heads * headDim * Short.BYTES;
     List<DeviceBuffer> caches = new ArrayList<>();

@@ -48,8 +48,7 @@ public final class EncodeBenchmark {
     try (BenchmarkDevice device = new BenchmarkDevice()) {
       CudaContext context = device.context();
       try (KernelSet kernels = new KernelSet(context, config, kernelPrecision.storage());
-          DeviceWeights resident =
-              DeviceWeights.load(context, weights, kernelPrecision.storage());
+          DeviceWeights resident = DeviceWeights.load(context, weights, kernelPrecision.storage());
           DeviceRotary rotary = new DeviceRotary(context, weights.inverseFrequency());
           Lane lane = new Lane(context)) {
         DeviceForward forward =
@@ -58,14 +57,12 @@ public final class EncodeBenchmark {
         arrays.addAll(PrefillInputs.arrays(batch, kernels.prefill().tiling()));
         lane.arena()
             .reset(
-                Lane.uploadBytes(arrays)
-                    + Workspace.bytes(config, kernelPrecision, batch.size()));
+                Lane.uploadBytes(arrays) + Workspace.bytes(config, kernelPrecision, batch.size()));
         List<DevicePointer> uploaded = lane.upload(arrays);
         PassInputs inputs = PassInputs.of(batch.size(), uploaded);
         PrefillInputs prefill =
             PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
-        Workspace workspace =
-            Workspace.take(lane.arena(), config, kernelPrecision, batch.size());
+        Workspace workspace = Workspace.take(lane.arena(), config, kernelPrecision, batch.size());
         DeviceRotary.Table angles = rotary.table(batch.positions());
         DeviceAttention attention =
             (on, layer, projections, w, observed) -> {
@@ -152,8 +149,7 @@ public final class EncodeBenchmark {
     double products =
         2.0 * batch.size() * (4 * hidden * hidden + 2 * hidden * config.intermediateSize());
     double flops =
-        config.layers()
-            * (products + PrefillBenchmark.attentionFlops(batch, config.hiddenSize()));
+        config.layers() * (products + PrefillBenchmark.attentionFlops(batch, config.hiddenSize()));
     rows.accept(
         ResultRow.timed(
             PART,

@@ -25,8 +25,7 @@ final class NormalHeadCodec {
 
   /** The same head everywhere. */
   static KvCodec model(int layers, int heads, HeadCodec head, boolean tail) {
-    return new KvCodec(
-        Collections.nCopies(layers, Collections.nCopies(heads, head)), tail);
+    return new KvCodec(Collections.nCopies(layers, Collections.nCopies(heads, head)), tail);
   }
 
   static int[] uniform(int headDim, int bits) {

@@ -119,8 +119,11 @@ public final class PrefillBenchmark {
       report("attention", attention, flops / attention / 1e6, ResultRow.TERAFLOPS, size);
       double without = time(device, () -> both(rotate, attend));
       report(
-          "rotary embedding and attention", without, flops / without / 1e6,
-          ResultRow.TERAFLOPS, size);
+          "rotary embedding and attention",
+          without,
+          flops / without / 1e6,
+          ResultRow.TERAFLOPS,
+          size);
       double with = time(device, () -> both(rotateAndPack, attend));
       report(
           "rotary embedding, packing and attention",
