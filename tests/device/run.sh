@@ -95,6 +95,7 @@ find_libraries() {
     export LD_LIBRARY_PATH=$root/target/cuda-emulator
     return
   fi
+  export CUDA_DEVICE_TESTS=1
   folders=$({ tr : '\n' <<<"$twelve"; library_folders; } | awk 'NF && !seen[$0]++')
   for soname in libnvrtc libcublas; do
     if [[ -n ${TURBOESM_CUDA13_LIBRARIES:-} ]]; then

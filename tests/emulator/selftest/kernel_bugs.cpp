@@ -74,6 +74,8 @@ void overrun_by_one() { expect_failure(700, "fill", 32, THREADS + 1); }
 void write_before() { expect_failure(700, "write_at", 1, -1LL); }
 void wild_address() { expect_failure(700, "write_at", 1, 1LL << 42); }
 void overrun_static_shared() { expect_failure(700, "overrun_static_shared", 32, 1); }
+void misaligned_vector() { expect_failure(716, "write_vector", 1, 1); }
+void misaligned_float() { expect_failure(716, "write_byte_offset", 1, 2); }
 void divide_by_zero() { expect_failure(719, "divide", 1, 0); }
 void stack_overflow() { expect_failure(700, "recurse", 1, 100000); }
 
@@ -165,12 +167,14 @@ const std::vector<Case> KERNEL_BUGS = {
     {"one element behind a static shared array",
      overrun_static_shared,
      {},
-     "kernel overrun_static_shared, block (0, 0, 0), thread (31, 0, 0): an index beyond an array"},
+     "kernel overrun_static_shared, block (0, 0, 0), thread (31, 0, 0): index at selftest.cu:"},
     {"one element behind dynamic shared memory",
      overrun_dynamic_shared,
      {},
      "bytes behind the 252 of dynamic shared memory"},
-    {"a division by zero", divide_by_zero, {}, "integer division by zero"},
+    {"a vector at an odd address", misaligned_vector, {}, "no multiple of 16, but of 4"},
+    {"a float at an odd address", misaligned_float, {}, "no multiple of 4, but of 2"},
+    {"a division by zero", divide_by_zero, {}, "division at selftest.cu:"},
     {"endless recursion", stack_overflow, {}, "stack overflow"},
     {"a read of memory that nobody wrote", uninitialised_memory, {}, ""},
     {"a read of shared memory that nobody wrote", uninitialised_shared, {}, ""},

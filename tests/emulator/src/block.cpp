@@ -89,11 +89,9 @@ Failure BlockRun::run(const KernelEntry& kernel, void* const* arguments, uint3 b
   random_ = 1 | (settings().thread_order_seed * 0x9E3779B97F4A7C15u + 2 * uint64_t{block_index.x} +
                  (uint64_t{block_index.y} << 20) + (uint64_t{block_index.z} << 40));
   warp_ = static_cast<int>(pick(ready_warps_));
-  Thread* first = next();
-  first->stack = stacks_.take();
-  turboesm_emulator_thread = first;
+  main_stack_bottom_ = nullptr;
   turboesm_emulator_block = this;
-  turboesm_emulator_switch(&main_stack_pointer_, prepare_stack(first->stack, fiber_main));
+  switch_to(&main_stack_pointer_, *next());
   turboesm_emulator_block = nullptr;
   if (failure_.status != 0) {
     stacks_.give_back_all();
@@ -146,16 +144,30 @@ void BlockRun::suspend(Thread& from) {
   if (to == &from) {
     return;
   }
-  if (to->stack == nullptr) {
-    to->stack = stacks_.take();
-    to->stack_pointer = prepare_stack(to->stack, fiber_main);
+  switch_to(&from.stack_pointer, *to);
+}
+
+void BlockRun::switch_to(void** saved_stack_pointer, Thread& to) {
+  if (to.stack == nullptr) {
+    to.stack = stacks_.take();
+    to.stack_pointer = prepare_stack(to.stack, fiber_main);
   }
-  turboesm_emulator_thread = to;
-  turboesm_emulator_switch(&from.stack_pointer, to->stack_pointer);
+  turboesm_emulator_thread = &to;
+  before_switch(StackPool::bottom_of(to.stack), StackPool::STACK_BYTES);
+  turboesm_emulator_switch(saved_stack_pointer, to.stack_pointer);
+  after_switch(nullptr, nullptr);
 }
 
 void BlockRun::fiber_main() {
   BlockRun& run = current();
+  const void* left = nullptr;
+  size_t left_bytes = 0;
+  after_switch(&left, &left_bytes);
+  // The block's first fiber comes from the caller's stack.
+  if (run.main_stack_bottom_ == nullptr) {
+    run.main_stack_bottom_ = left;
+    run.main_stack_bytes_ = left_bytes;
+  }
   run.run_threads_from(run.thread());
 }
 
@@ -174,15 +186,15 @@ void BlockRun::run_threads_from(Thread& first) {
     if (to == nullptr) {
       fail_stuck();
     }
-    turboesm_emulator_thread = to;
     if (to->stack == nullptr) {
+      turboesm_emulator_thread = to;
       to->stack = self->stack;
       self = to;
       continue;
     }
     stacks_.give_back(self->stack);
     void* abandoned;
-    turboesm_emulator_switch(&abandoned, to->stack_pointer);
+    switch_to(&abandoned, *to);
     __builtin_unreachable();
   }
 }
@@ -201,6 +213,7 @@ void BlockRun::exit_thread(Thread& self) {
 
 void BlockRun::leave() {
   void* abandoned;
+  before_switch(main_stack_bottom_, main_stack_bytes_);
   turboesm_emulator_switch(&abandoned, main_stack_pointer_);
   __builtin_unreachable();
 }
@@ -408,6 +421,10 @@ std::string BlockRun::where(const Thread& thread) const {
 void BlockRun::fail(int status, const Thread& thread, const Place& place, const std::string& what) {
   failure_ = {status, where(thread) + ": " + text_of(place) + ": " + what};
   leave();
+}
+
+void BlockRun::fail(int status, const Place& place, const std::string& what) {
+  fail(status, thread(), place, what);
 }
 
 void BlockRun::fail_stuck() {

@@ -88,6 +88,9 @@ class BlockRun : public DeviceBlock {
   void copy_async_commit();
   void copy_async_wait(int pending);
 
+  // Ends the block from the running thread.
+  [[noreturn]] void fail(int status, const Place& place, const std::string& what);
+
   // Notes what a signal's handler has seen; the stack on which leave_after_fault may then run.
   void* note_fault(const void* address, const char* what, int status);
   [[noreturn]] static void leave_after_fault();
@@ -102,6 +105,8 @@ class BlockRun : public DeviceBlock {
   unsigned pick(unsigned mask);
   Thread* next();
   void suspend(Thread& from);
+  // Continues the thread, which begins if it has not.
+  void switch_to(void** saved_stack_pointer, Thread& to);
   void run_threads_from(Thread& first);
   void exit_thread(Thread& self);
   void release_block();
@@ -127,6 +132,9 @@ class BlockRun : public DeviceBlock {
   bool copies_used_ = false;
   Place barrier_place_ = {};
   void* main_stack_pointer_ = nullptr;
+  // The caller's stack, for AddressSanitizer.
+  const void* main_stack_bottom_ = nullptr;
+  size_t main_stack_bytes_ = 0;
   Failure failure_;
   Warp warps_[MAX_BLOCK_THREADS / WARP_LANES];
   std::vector<Thread> threads_;

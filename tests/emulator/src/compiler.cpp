@@ -180,18 +180,30 @@ std::vector<std::string> preprocessor_command(const CompilerInput& input, const 
   return command;
 }
 
-std::vector<std::string> compiler_command(const std::string& home) {
+// From the preprocessed source to an object; the result's name is still to be added.
+std::vector<std::string> compiler_command() {
   std::vector<std::string> command = {
-      TURBOESM_EMULATOR_CXX, "-std=c++17", "-O2", "-march=native", "-fPIC", "-shared",
+      TURBOESM_EMULATOR_CXX, "-std=c++17", "-O2", "-march=native", "-fPIC",
       // Every operation rounds once, as in device code compiled without contraction.
       "-ffp-contract=off",
       // Pointers of one array are cast between types as device code does.
       "-fno-strict-aliasing", "-fno-gnu-unique", "-fno-extern-tls-init", "-fno-exceptions",
-      // An index beyond an array of known size, such as a shared one, ends the launch.
-      "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error", "-Wno-unknown-pragmas",
-      "-Wno-attributes", "-Wno-psabi", "-Wl,-Bsymbolic", "-L" + home, "-l:libcuda.so.1"};
+      // Checks that end in source_checks.cpp.
+      "-fsanitize=bounds,alignment,integer-divide-by-zero", "-fno-sanitize-recover=all",
+      "-Wno-unknown-pragmas", "-Wno-attributes", "-Wno-psabi", "-c", "preprocessed.ii"};
 #ifdef __SANITIZE_ADDRESS__
   command.insert(command.end(), {"-fsanitize=address", "-g", "-fno-omit-frame-pointer"});
+#endif
+  return command;
+}
+
+// Not with the checks' options, which would bring their own library.
+std::vector<std::string> linker_command(const std::string& home) {
+  std::vector<std::string> command = {TURBOESM_EMULATOR_CXX, "-shared",
+                                      "-Wl,-Bsymbolic",      "module.o",
+                                      "-L" + home,           "-l:libcuda.so.1"};
+#ifdef __SANITIZE_ADDRESS__
+  command.push_back("-fsanitize=address");
 #endif
   return command;
 }
@@ -223,7 +235,7 @@ Compilation compile(const CompilerInput& input) {
   text += registration_of(kernels, input.architecture);
   write_file(preprocessed, text);
 
-  command = compiler_command(home);
+  command = compiler_command();
   std::string key = text;
   for (const std::string& argument : command) {
     key += '\0' + argument;
@@ -235,8 +247,11 @@ Compilation compile(const CompilerInput& input) {
   std::string library = kept;
   if (access(kept.c_str(), R_OK) != 0) {
     library = folder.file("module.so");
-    command.insert(command.begin() + 1, {"preprocessed.ii", "-o", library});
-    if (!run(command, folder, result.log)) {
+    std::string object = folder.file("module.o");
+    command.insert(command.end(), {"-o", object});
+    std::vector<std::string> link = linker_command(home);
+    link.insert(link.end(), {"-o", library});
+    if (!run(command, folder, result.log) || !run(link, folder, result.log)) {
       return result;
     }
     std::string fresh = kept + "." + std::to_string(getpid()) + "." +

@@ -34,20 +34,18 @@ void handle(int signal, siginfo_t* info, void* context) {
     pass_on(signal, info, context);
     return;
   }
-  // An address that is not canonical, or not aligned for a vector instruction, is not told.
+  // The processor does not tell an address beyond those that exist at all.
   bool known = info->si_addr != nullptr && info->si_code != SI_KERNEL;
   const char* what = "illegal address";
   int status = CUDA_ERROR_ILLEGAL_ADDRESS;
   if (signal == SIGFPE) {
-    what = "integer division by zero or overflow (a GPU goes on with some number) at";
+    what = "integer division overflows, at";
     status = CUDA_ERROR_LAUNCH_FAILED;
   } else if (signal == SIGILL) {
-    // What the compiler's check of array bounds ends in.
-    what = "an index beyond an array, or unreachable code, at instruction";
-    status = CUDA_ERROR_ILLEGAL_ADDRESS;
+    what = "unreachable code, at instruction";
+    status = CUDA_ERROR_ILLEGAL_INSTRUCTION;
   } else if (!known) {
-    what = "misaligned or wild address, not known which:";
-    status = CUDA_ERROR_MISALIGNED_ADDRESS;
+    what = "illegal address, not known which:";
   }
   auto* stack = static_cast<char*>(
       BlockRun::current().note_fault(known ? info->si_addr : nullptr, what, status));

@@ -58,14 +58,23 @@ char* StackPool::top_of(size_t index) const {
 }
 
 void StackPool::grow() {
-  void* chunk = mmap(nullptr, STACKS_A_CHUNK * STACK_BYTES, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (chunk == MAP_FAILED) {
+  // One more than needed, so that an aligned chunk lies inside.
+  void* mapped = mmap(nullptr, (STACKS_A_CHUNK + 1) * STACK_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) {
     throw std::bad_alloc();
   }
-  chunks_.push_back(static_cast<char*>(chunk));
+  char* start = static_cast<char*>(mapped);
+  size_t before = (STACK_BYTES - reinterpret_cast<uintptr_t>(start) % STACK_BYTES) % STACK_BYTES;
+  char* chunk = start + before;
+  char* end = chunk + STACKS_A_CHUNK * STACK_BYTES;
+  if (before > 0) {
+    munmap(start, before);
+  }
+  munmap(end, STACK_BYTES - before);
+  chunks_.push_back(chunk);
   for (int i = 0; i < STACKS_A_CHUNK; i++) {
-    mprotect(chunks_.back() + i * STACK_BYTES, GUARD_BYTES, PROT_NONE);
+    mprotect(chunk + i * STACK_BYTES, GUARD_BYTES, PROT_NONE);
   }
   for (int i = STACKS_A_CHUNK - 1; i >= 0; i--) {
     free_.push_back(top_of((chunks_.size() - 1) * STACKS_A_CHUNK + i));
@@ -78,6 +87,9 @@ char* StackPool::take() {
   }
   char* top = free_.back();
   free_.pop_back();
+  // Frames of functions that never returned may lie there.
+  char* bottom = bottom_of(top);
+  unpoison(bottom, static_cast<size_t>(top - bottom));
   return top;
 }
 
@@ -101,6 +113,11 @@ bool StackPool::is_guard(const void* address) const {
     }
   }
   return false;
+}
+
+char* StackPool::bottom_of(char* top) {
+  uintptr_t last = reinterpret_cast<uintptr_t>(top) - 1;
+  return reinterpret_cast<char*>(last / STACK_BYTES * STACK_BYTES);
 }
 
 void* prepare_stack(char* top, void (*function)()) {

@@ -28,6 +28,8 @@ class StackPool {
   void give_back_all();
   // Whether the address lies in the guard page below one of the stacks.
   bool is_guard(const void* address) const;
+  // The lowest byte of the stack with this top.
+  static char* bottom_of(char* top);
 
  private:
   static constexpr int STACKS_A_CHUNK = 64;
@@ -35,6 +37,7 @@ class StackPool {
   void grow();
   char* top_of(size_t index) const;
 
+  // Aligned to the size of a stack.
   std::vector<char*> chunks_;
   std::vector<char*> free_;
 };

@@ -140,6 +140,14 @@ extern "C" __global__ void copy_misaligned(const float* x, float* y) {
   y[0] = values[0];
 }
 
+extern "C" __global__ void write_vector(float* y, int offset) {
+  *reinterpret_cast<float4*>(y + offset) = make_float4(1, 2, 3, 4);
+}
+
+extern "C" __global__ void write_byte_offset(float* y, int offset) {
+  *reinterpret_cast<float*>(reinterpret_cast<char*>(y) + offset) = 1;
+}
+
 extern "C" __global__ void divide(int* y, int divisor) { y[0] = y[1] / divisor; }
 
 __device__ __noinline__ float descend(float x, int depth) {

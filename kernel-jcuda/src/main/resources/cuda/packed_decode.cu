@@ -27,7 +27,6 @@
 
 #include "kv_cache.cuh"
 #include "memory.cuh"
-#include "precision.cuh"
 #include "warp.cuh"
 
 #define WARPS 4
@@ -349,11 +348,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
   __syncthreads();
 
+  // A channel without bits has one centroid: it adds the same to the logits of all packed tokens, and
+  // nothing to those of a tail.
+  float constant = 0;
+  for (int c = lane; c < HEAD_DIM; c += WARP) {
+    if (keys[c].bits == 0) {
+      constant = fmaf(shared.query[c], load_cached(centroids + keys[c].table), constant);
+    }
+  }
+  constant = warp_sum(constant);
   float logits[MAX_BLOCKS_PER_WARP];
 #pragma unroll
   for (int i = 0; i < MAX_BLOCKS_PER_WARP; i++) {
     int token = (begin + warp + i * WARPS) * BLOCK_TOKENS + lane;
-    logits[i] = i < mine && token < packed ? 0.0f : NEGATIVE_INFINITY;
+    logits[i] = i < mine && token < packed ? constant : NEGATIVE_INFINITY;
   }
   bit_transpose transpose(lane);
   for (int next = 0; next < window_count;) {

@@ -20,9 +20,9 @@
 // channels in a thread's registers, probabilities through shared memory within the warp. Keys and
 // values have one buffer each: the next keys arrive during P V, the values during Q K^T.
 //
-// Cost of a sequence of n tokens and one head: 4 n^2 HEAD_DIM flops, n^2 exponentials; it reads q
-// once and k and v ceil(n / QUERY_TILE) times, from L2 after the first. At head_dim 64 and below
-// 32 the exponentials (16 a clock and SM) bound it, above the tensor cores.
+// Cost of a sequence of n tokens and one head: 4 n^2 HEAD_DIM flops and n^2 exponentials; it reads
+// q once, and k and v ceil(n / QUERY_TILE) times, after the first mostly from L2. Up to a HEAD_DIM
+// of 32 the exponentials (16 a clock and multiprocessor) take longest, from 64 on the tensor cores.
 //
 // Compile with -D PRECISION, HEAD_DIM (a multiple of 8), QUERY_TILE, KEY_TILE (a multiple of 16)
 // and WARP_QUERIES (16 or 32; 16 for float); QUERY_TILE is a multiple of WARP_QUERIES. Grid (tiles,

@@ -16,7 +16,6 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +29,7 @@ final class CubinCache {
   static final String SETTING = "TURBOESM_CUBIN_CACHE";
 
   private static final Logger LOG = LoggerFactory.getLogger(CubinCache.class);
+  private static final String SUFFIX = ".cubin";
   private static final int FORMAT = 1;
   private static final int HASH_BYTES = 32;
 
@@ -77,19 +77,14 @@ final class CubinCache {
     digest.update(bytes);
   }
 
-  /** Takes the kernels from disk, or compiles and keeps them. */
-  CompiledKernels get(String key, Supplier<CompiledKernels> compile) {
-    if (folder.isEmpty()) {
-      return compile.get();
-    }
-    Path file = folder.get().resolve(key + ".cubin");
-    Optional<CompiledKernels> kept = read(file);
-    if (kept.isPresent()) {
-      return kept.get();
-    }
-    CompiledKernels compiled = compile.get();
-    write(file, compiled);
-    return compiled;
+  /** The kernels of this key, if they are kept here and whole. */
+  Optional<CompiledKernels> find(String key) {
+    return folder.map(parent -> parent.resolve(key + SUFFIX)).flatMap(CubinCache::read);
+  }
+
+  /** Keeps kernels, in place of what was kept under the key before. */
+  void keep(String key, CompiledKernels kernels) {
+    folder.ifPresent(parent -> write(parent.resolve(key + SUFFIX), kernels));
   }
 
   private static Optional<CompiledKernels> read(Path file) {
@@ -115,7 +110,7 @@ final class CubinCache {
     try {
       Files.createDirectories(folder.get());
       byte[] content = encode(kernels);
-      Path temporary = Files.createTempFile(folder.get(), "new-", ".cubin");
+      Path temporary = Files.createTempFile(folder.get(), "new-", SUFFIX);
       try {
         ByteArrayOutputStream whole = new ByteArrayOutputStream();
         whole.write(sha256().digest(content));

@@ -135,6 +135,10 @@ class GpuStagesTest {
                   "6",
                   "--fidelity-sample",
                   "4",
+                  "--pooling",
+                  "mean,cls,residue",
+                  "--layers",
+                  "0,-1",
                   "--tasks-per-gpu",
                   "1"),
               Duration.ofMinutes(4));
@@ -148,8 +152,9 @@ class GpuStagesTest {
         stages.add(Integer.valueOf(task.group(1)));
         gpus.add(task.group(2));
       }
+      Map<Integer, Integer> profiles = profiles(events);
       Map<Boolean, Set<Integer>> byProfile =
-          profiles(events).entrySet().stream()
+          profiles.entrySet().stream()
               .collect(
                   Collectors.partitioningBy(
                       stage -> stage.getValue() != 0,
@@ -158,6 +163,7 @@ class GpuStagesTest {
       assertThat(gpus).containsExactly("0", "1");
       // Both passes of calibration, its eigenproblems, fidelity, and the embeddings.
       assertThat(stages).hasSize(5).isEqualTo(byProfile.get(true));
+      assertThat(new TreeSet<>(profiles.values())).as("one profile beside Spark's own").hasSize(2);
       // Reading, counting and checking.
       assertThat(byProfile.get(false)).hasSizeGreaterThan(5);
     }

@@ -80,8 +80,8 @@ final class SmallDeviceEngine implements EsmEngine {
 
       @Override
       public DecodeSession prefill(
-          TokenBatch prefixes, KvPrecision precision, ForwardObserver observer) {
-        return packed.prefill(prefixes, precision, observer);
+          TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
+        return packed.prefill(prefixes, capacities, precision, observer);
       }
 
       @Override

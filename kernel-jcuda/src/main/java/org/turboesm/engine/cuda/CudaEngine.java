@@ -30,8 +30,7 @@ final class CudaEngine implements EsmEngine {
   private final EngineCapabilities capabilities;
   private final CudaContext context;
   private final DeviceForward forward;
-  private final LanePool passes;
-  private final LanePool sessions;
+  private final LanePool lanes;
 
   /**
    * @param weights read now, and again by {@link #turbo}; stays the caller's to close
@@ -57,8 +56,7 @@ final class CudaEngine implements EsmEngine {
               kernels,
               resident,
               new DeviceRotary(context, weights.inverseFrequency()));
-      this.passes = new LanePool(context, LANES);
-      this.sessions = new LanePool(context, LANES);
+      this.lanes = new LanePool(context, LANES);
     } catch (RuntimeException e) {
       closeAll(opened, e);
       throw e;
@@ -106,7 +104,7 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] encode(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> encode(lane, batch, observer));
+    return lanes.run(lane -> encode(lane, batch, observer));
   }
 
   private float[] encode(Lane lane, TokenBatch batch, ForwardObserver observer) {
@@ -155,7 +153,7 @@ final class CudaEngine implements EsmEngine {
                     new TurboEsmException(
                         "the model has no lm_head tensors, so it gives no logits; use the"
                             + " EsmForMaskedLM form of its weights"));
-    return passes.run(lane -> logits(lane, head, hidden, rows));
+    return lanes.run(lane -> logits(lane, head, hidden, rows));
   }
 
   private float[] logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
@@ -226,7 +224,7 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] projectAttention(int layer, float[] attended, int rows) {
-    return passes.run(lane -> projectAttention(lane, layer, attended, rows));
+    return lanes.run(lane -> projectAttention(lane, layer, attended, rows));
   }
 
   private float[] projectAttention(Lane lane, int layer, float[] attended, int rows) {
@@ -285,7 +283,7 @@ final class CudaEngine implements EsmEngine {
   public TurboEngine turbo(KvCodec codec) {
     codec.requireFit(config());
     // The lane's stream arranges the maps; its room is not needed.
-    return passes.run(
+    return lanes.run(
         lane -> {
           DeviceWeights folded = forward.weights().fold(context, weights, codec);
           try {
@@ -294,8 +292,7 @@ final class CudaEngine implements EsmEngine {
                 new DeviceForward(
                     config(), forward.precision(), forward.kernels(), folded, forward.rotary()),
                 new DeviceCodec(context, lane.stream(), forward.kernels(), codec),
-                passes,
-                sessions);
+                lanes);
           } catch (RuntimeException e) {
             folded.close();
             throw e;
@@ -306,8 +303,7 @@ final class CudaEngine implements EsmEngine {
   @Override
   public void close() {
     context.makeCurrent();
-    sessions.close();
-    passes.close();
+    lanes.close();
     forward.rotary().close();
     forward.weights().close();
     forward.kernels().close();

@@ -17,28 +17,21 @@ final class CudaTurboEngine implements TurboEngine {
   private final CudaContext context;
   private final DeviceForward forward;
   private final DeviceCodec codec;
-  private final LanePool passes;
-  private final LanePool sessions;
+  private final LanePool lanes;
 
   /**
    * @param forward with weights that are this engine's own to close
    */
-  CudaTurboEngine(
-      CudaContext context,
-      DeviceForward forward,
-      DeviceCodec codec,
-      LanePool passes,
-      LanePool sessions) {
+  CudaTurboEngine(CudaContext context, DeviceForward forward, DeviceCodec codec, LanePool lanes) {
     this.context = context;
     this.forward = forward;
     this.codec = codec;
-    this.passes = passes;
-    this.sessions = sessions;
+    this.lanes = lanes;
   }
 
   @Override
   public float[] turbo(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> turbo(lane, batch, observer));
+    return lanes.run(lane -> turbo(lane, batch, observer));
   }
 
   private float[] turbo(Lane lane, TokenBatch batch, ForwardObserver observer) {
@@ -93,7 +86,7 @@ final class CudaTurboEngine implements TurboEngine {
   public DecodeSession prefill(
       TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
     LanePool.Kept<CudaDecodeSession> kept =
-        sessions.keep(
+        lanes.keep(
             lane ->
                 precision == KvPrecision.PACKED
                     ? CudaDecodeSession.packed(context, forward, codec, lane, prefixes, capacities)

@@ -7,14 +7,19 @@ import org.turboesm.cuda.CudaContext;
 import org.turboesm.engine.OutOfDeviceMemoryException;
 
 /**
- * The lanes of an engine: as many passes run at a time as there are lanes, and who comes later
- * waits. A pass that finds no memory waits until it is alone and the others' memory is freed, so
- * that what fits in the device by itself is never turned away because of its neighbours.
+ * The lanes of an engine: so many passes run at a time, and beside them so many decode sessions;
+ * who comes later waits. Work that finds no memory waits until it is alone and the others' memory
+ * is freed, so that what fits in the device by itself is never turned away because of its
+ * neighbours.
+ *
+ * <p>A session may need passes while it lasts, a pass never a session. Who wants to be alone
+ * therefore waits for the sessions first, holding nothing.
  */
 final class LanePool implements AutoCloseable {
   private final CudaContext context;
   private final int lanes;
-  private final Semaphore permits;
+  private final Semaphore passes;
+  private final Semaphore sessions;
   private final Deque<Lane> idle = new ArrayDeque<>();
 
   /** Something done on a lane. */
@@ -30,71 +35,101 @@ final class LanePool implements AutoCloseable {
   /** A lane and the permits to use it, given back by {@link #close}. */
   final class Lease implements AutoCloseable {
     private final Lane lane;
-    private final int held;
+    private final int heldSessions;
+    private int heldPasses;
 
-    private Lease(Lane lane, int held) {
-      this.lane = lane;
-      this.held = held;
+    private Lease(int heldSessions, int heldPasses) {
+      sessions.acquireUninterruptibly(heldSessions);
+      passes.acquireUninterruptibly(heldPasses);
+      this.heldSessions = heldSessions;
+      this.heldPasses = heldPasses;
+      try {
+        context.makeCurrent();
+        this.lane = take();
+      } catch (RuntimeException | Error e) {
+        release();
+        throw e;
+      }
     }
 
     Lane lane() {
       return lane;
     }
 
+    /** Lets others pass again, while the session that was opened alone goes on. */
+    private void keepSession() {
+      passes.release(heldPasses);
+      heldPasses = 0;
+    }
+
+    private void release() {
+      passes.release(heldPasses);
+      sessions.release(heldSessions);
+    }
+
     @Override
     public void close() {
-      giveBack(lane);
-      permits.release(held);
+      synchronized (idle) {
+        idle.push(lane);
+      }
+      release();
     }
   }
 
   /** A value that keeps its lane. */
   record Kept<T>(Lease lease, T value) {}
 
+  /**
+   * @param lanes passes at a time, and sessions
+   */
   LanePool(CudaContext context, int lanes) {
     this.context = context;
     this.lanes = lanes;
-    this.permits = new Semaphore(lanes, true);
+    this.passes = new Semaphore(lanes, true);
+    this.sessions = new Semaphore(lanes, true);
   }
 
-  /** Runs work on a lane of its own for as long as it takes. */
+  /** Runs a pass on a lane of its own. */
   <T> T run(Work<T> work) {
-    Kept<T> kept = keep(work);
-    kept.lease().close();
-    return kept.value();
+    try (Lease lease = new Lease(0, 1)) {
+      return work.on(lease.lane());
+    } catch (OutOfDeviceMemoryException e) {
+      // Alone it may fit.
+    }
+    try (Lease alone = alone()) {
+      return work.on(alone.lane());
+    }
   }
 
-  /** Runs work and leaves its lane to the caller, who closes the lease. */
+  /** Opens a session, whose lane is left to the caller, who closes the lease. */
   <T> Kept<T> keep(Work<T> work) {
-    Lease lease = lease(1);
+    try {
+      return open(new Lease(1, 0), work);
+    } catch (OutOfDeviceMemoryException e) {
+      // Alone it may fit.
+    }
+    Kept<T> kept = open(alone(), work);
+    kept.lease().keepSession();
+    return kept;
+  }
+
+  private static <T> Kept<T> open(Lease lease, Work<T> work) {
     try {
       return new Kept<>(lease, work.on(lease.lane()));
-    } catch (OutOfDeviceMemoryException e) {
-      lease.close();
     } catch (RuntimeException | Error e) {
       lease.close();
-      throw e;
-    }
-    Lease alone = lease(lanes);
-    try {
-      freeIdle();
-      alone.lane().arena().close();
-      return new Kept<>(alone, work.on(alone.lane()));
-    } catch (RuntimeException | Error e) {
-      alone.close();
       throw e;
     }
   }
 
-  private Lease lease(int held) {
-    permits.acquireUninterruptibly(held);
-    try {
-      context.makeCurrent();
-      return new Lease(take(), held);
-    } catch (RuntimeException | Error e) {
-      permits.release(held);
-      throw e;
+  /** A lane while there is no other work, and no memory but its own future one is taken. */
+  private Lease alone() {
+    Lease lease = new Lease(lanes, lanes);
+    lease.lane().arena().close();
+    synchronized (idle) {
+      idle.forEach(lane -> lane.arena().close());
     }
+    return lease;
   }
 
   private Lane take() {
@@ -104,19 +139,6 @@ final class LanePool implements AutoCloseable {
       }
     }
     return new Lane(context);
-  }
-
-  private void giveBack(Lane lane) {
-    synchronized (idle) {
-      idle.push(lane);
-    }
-  }
-
-  /** Frees the memory of lanes that nobody uses. */
-  void freeIdle() {
-    synchronized (idle) {
-      idle.forEach(lane -> lane.arena().close());
-    }
   }
 
   /** Closes the lanes; none may be in use. */

@@ -6,8 +6,8 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
-import org.turboesm.engine.Precision;
 import org.turboesm.kv.PackedKvLayout;
 
 /** Launches {@code packed_decode.cu}. */
@@ -27,11 +27,14 @@ final class PackedDecodeKernels {
   private final KernelModule module;
   private final Kernel decode;
 
-  PackedDecodeKernels(KernelLibrary library, Precision precision, int headDim) {
-    this.module =
-        library.compile(
-            "packed_decode.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+  PackedDecodeKernels(KernelLibrary library, int headDim) {
+    this.module = library.compile(variant(headDim));
     this.decode = module.kernel("packed_decode");
+  }
+
+  /** What the engine compiles for a model. */
+  static KernelVariant variant(int headDim) {
+    return new KernelVariant("packed_decode.cu", Map.of("HEAD_DIM", headDim));
   }
 
   /** The loaded file, for its counters. */

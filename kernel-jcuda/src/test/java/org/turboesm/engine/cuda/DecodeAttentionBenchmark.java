@@ -53,8 +53,7 @@ public final class DecodeAttentionBenchmark {
   /** Every codec at every shape. */
   public void run() {
     try (BenchmarkDevice device = new BenchmarkDevice()) {
-      PackedDecodeKernels packed =
-          new PackedDecodeKernels(device.library(), Precision.BF16, headDim);
+      PackedDecodeKernels packed = new PackedDecodeKernels(device.library(), headDim);
       FullDecodeKernels full = new FullDecodeKernels(device.library(), Precision.BF16, headDim);
       for (Workload.DecodeShape shape : workload.decodeShapes()) {
         codecs().forEach((name, codec) -> packed(device, packed, full, shape, name, codec));

@@ -155,6 +155,17 @@ class FidelityKernelsTest {
     assertThat(found[1]).isNaN();
   }
 
+  /** As in LogitAgreement, where no log-probability of such a row is a number. */
+  @Test
+  void likeliestTokenOfARowWithNoNumberIsTheFirst() {
+    float[] reference = new float[2 * 33];
+    reference[7] = 5;
+    reference[9] = Float.NaN;
+    reference[33 + 7] = 5;
+    float[] actual = new float[2 * 33];
+    assertThat(compareLogits(reference, actual, 2, 33).agreements).containsExactly(1, 0);
+  }
+
   private record Compared(float[] divergences, int[] agreements) {}
 
   private Compared compareLogits(float[] reference, float[] actual, int rows, int vocabulary) {

@@ -148,7 +148,9 @@ class GeluKernelsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Precision.class)
+  @EnumSource(
+      value = Precision.class,
+      names = {"F32", "BF16", "INT8"})
   void biasIsAddedInFloat(Precision precision) {
     int columns = 33;
     for (int rows : new int[] {1, 2, 31, 127, 1022}) {

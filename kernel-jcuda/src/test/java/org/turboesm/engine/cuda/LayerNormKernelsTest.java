@@ -153,7 +153,9 @@ class LayerNormKernelsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Precision.class)
+  @EnumSource(
+      value = Precision.class,
+      names = {"F32", "BF16", "INT8"})
   void finalNormMayWriteOverTheResidual(Precision precision) {
     int hidden = precision == Precision.BF16 ? 1280 : 480;
     Rows test = new Rows(precision, hidden, 33, 0);

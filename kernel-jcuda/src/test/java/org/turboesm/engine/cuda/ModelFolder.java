@@ -20,7 +20,10 @@ final class ModelFolder {
             "random-model-" + workload.model().layers() + "x" + workload.model().hiddenSize());
     Path complete = folder.resolve("complete");
     if (!Files.exists(complete)) {
-      RandomEsmModel.of(workload.model(), Workload.SEED).withType("BF16").withShards(SHARDS).write(folder);
+      RandomEsmModel.of(workload.model(), Workload.SEED)
+          .withType("BF16")
+          .withShards(SHARDS)
+          .write(folder);
       try {
         Files.createFile(complete);
       } catch (java.io.IOException e) {
