@@ -20,7 +20,7 @@ import org.turboesm.kv.KvCodec;
 
 /**
  * A model that is resident on a GPU: weights once, two lanes for the passes of any number of
- * threads, and as many for decode sessions.
+ * threads, as many for decode sessions, and as many for projections.
  */
 final class CudaEngine implements EsmEngine {
   /** One computes while the other's host side prepares and copies. */
@@ -32,6 +32,12 @@ final class CudaEngine implements EsmEngine {
   private final DeviceForward forward;
   private final LanePool passes;
   private final LanePool sessions;
+
+  /**
+   * For what observers ask the engine while a pass or a session holds a lane: lanes of the same
+   * pool would wait for one another.
+   */
+  private final LanePool projections;
 
   /**
    * @param weights read now, and again by {@link #turbo}; stays the caller's to close
@@ -59,6 +65,7 @@ final class CudaEngine implements EsmEngine {
               new DeviceRotary(context, weights.inverseFrequency()));
       this.passes = new LanePool(context, LANES);
       this.sessions = new LanePool(context, LANES);
+      this.projections = new LanePool(context, LANES);
     } catch (RuntimeException e) {
       closeAll(opened, e);
       throw e;
@@ -155,7 +162,7 @@ final class CudaEngine implements EsmEngine {
                     new TurboEsmException(
                         "the model has no lm_head tensors, so it gives no logits; use the"
                             + " EsmForMaskedLM form of its weights"));
-    return passes.run(lane -> logits(lane, head, hidden, rows));
+    return projections.run(lane -> logits(lane, head, hidden, rows));
   }
 
   private float[] logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
@@ -226,7 +233,7 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] projectAttention(int layer, float[] attended, int rows) {
-    return passes.run(lane -> projectAttention(lane, layer, attended, rows));
+    return projections.run(lane -> projectAttention(lane, layer, attended, rows));
   }
 
   private float[] projectAttention(Lane lane, int layer, float[] attended, int rows) {
@@ -306,6 +313,7 @@ final class CudaEngine implements EsmEngine {
   @Override
   public void close() {
     context.makeCurrent();
+    projections.close();
     sessions.close();
     passes.close();
     forward.rotary().close();
