@@ -2,6 +2,7 @@ package org.turboesm.engine.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DevicePointer;
@@ -17,31 +18,24 @@ final class CudaTurboEngine implements TurboEngine {
   private final CudaContext context;
   private final DeviceForward forward;
   private final DeviceCodec codec;
-  private final LanePool passes;
-  private final LanePool sessions;
+  private final LanePool lanes;
 
   /**
    * @param forward with weights that are this engine's own to close
    */
-  CudaTurboEngine(
-      CudaContext context,
-      DeviceForward forward,
-      DeviceCodec codec,
-      LanePool passes,
-      LanePool sessions) {
+  CudaTurboEngine(CudaContext context, DeviceForward forward, DeviceCodec codec, LanePool lanes) {
     this.context = context;
     this.forward = forward;
     this.codec = codec;
-    this.passes = passes;
-    this.sessions = sessions;
+    this.lanes = lanes;
   }
 
   @Override
   public float[] turbo(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> turbo(lane, batch, observer));
+    return lanes.run(lane -> turbo(lane, batch, observer));
   }
 
-  private float[] turbo(Lane lane, TokenBatch batch, ForwardObserver observer) {
+  private Supplier<float[]> turbo(Lane lane, TokenBatch batch, ForwardObserver observer) {
     EsmConfig config = forward.config();
     KernelPrecision precision = forward.precision();
     int[] firstSlots = BlockPlacement.firstSlots(batch.lengths());
@@ -79,21 +73,19 @@ final class CudaTurboEngine implements TurboEngine {
     for (int i = 0; i < 3 && observer.seesAttention(); i++) {
       read.add(lane.arena().take(readBytes));
     }
-    forward.run(
-        lane,
-        inputs,
-        angles,
-        workspace,
-        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, read),
-        observer);
-    return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    PackedTurboAttention attention =
+        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, read);
+    return () -> {
+      forward.run(lane, inputs, angles, workspace, attention, observer);
+      return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    };
   }
 
   @Override
   public DecodeSession prefill(
       TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
     LanePool.Kept<CudaDecodeSession> kept =
-        sessions.keep(
+        lanes.keep(
             lane ->
                 precision == KvPrecision.PACKED
                     ? CudaDecodeSession.packed(context, forward, codec, lane, prefixes, capacities)
@@ -111,7 +103,7 @@ final class CudaTurboEngine implements TurboEngine {
 
   @Override
   public void close() {
-    context.makeCurrent();
+    context.enterToRelease();
     codec.close();
     forward.weights().close();
   }

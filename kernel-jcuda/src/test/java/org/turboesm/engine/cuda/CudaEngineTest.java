@@ -8,11 +8,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.concurrent.BrokenBarrierException;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -46,9 +41,6 @@ class CudaEngineTest {
   private static final int LAYERS = 2;
   private static final int HEADS = 2;
   private static final int HEAD_DIM = 24;
-
-  /** As many as run at the same time. */
-  private static final int PASSES_AT_ONCE = 2;
 
   /**
    * Sums of up to 192 floats in another order, about ten a layer: each is off by some 2^-24 * sqrt
@@ -191,58 +183,6 @@ class CudaEngineTest {
       add("keys " + layer, keys);
       add("values " + layer, values);
       add("output " + layer, output);
-    }
-  }
-
-  /** As calibration does in two tasks of one executor. */
-  @Test
-  void observersOfAllPassesAtOnceCanProjectAttention() {
-    open(Precision.F32);
-    TokenBatch batch = batch(5);
-    CyclicBarrier allPassesAreRunning = new CyclicBarrier(PASSES_AT_ONCE);
-    List<CompletableFuture<float[]>> passes =
-        IntStream.range(0, PASSES_AT_ONCE)
-            .mapToObj(
-                i ->
-                    CompletableFuture.supplyAsync(
-                        () ->
-                            engine.encode(
-                                batch, new ProjectingObserver(batch.size(), allPassesAreRunning)),
-                        runnable -> {
-                          Thread thread = new Thread(runnable, "pass " + i);
-                          // A pass that waits for ever must not keep the JVM.
-                          thread.setDaemon(true);
-                          thread.start();
-                        }))
-            .toList();
-
-    for (CompletableFuture<float[]> pass : passes) {
-      assertThat(pass.orTimeout(60, TimeUnit.SECONDS).join())
-          .isEqualTo(engine.encode(batch, ForwardObserver.NONE));
-    }
-  }
-
-  /** Projects each layer's attention, the first one's once all passes have come so far. */
-  private final class ProjectingObserver implements ForwardObserver {
-    private final int rows;
-    private final CyclicBarrier barrier;
-
-    private ProjectingObserver(int rows, CyclicBarrier barrier) {
-      this.rows = rows;
-      this.barrier = barrier;
-    }
-
-    @Override
-    public void attention(
-        int layer, float[] queries, float[] keys, float[] values, float[] output) {
-      if (layer == 0) {
-        try {
-          barrier.await(60, TimeUnit.SECONDS);
-        } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
-          throw new IllegalStateException(e);
-        }
-      }
-      engine.projectAttention(layer, output, rows);
     }
   }
 
