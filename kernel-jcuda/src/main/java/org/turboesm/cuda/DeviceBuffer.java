@@ -22,7 +22,10 @@ public final class DeviceBuffer implements DevicePointer, AutoCloseable {
             String.format(
                 Locale.ROOT,
                 "allocating %,d bytes for %s on %s (%,d allocated already)",
-                bytes, purpose, context.device().describe(), context.allocatedBytes()));
+                bytes,
+                purpose,
+                context.device().describe(),
+                context.allocatedBytes()));
     context.countAllocation(bytes);
   }
 

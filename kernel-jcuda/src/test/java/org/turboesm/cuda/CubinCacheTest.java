@@ -159,8 +159,7 @@ class CubinCacheTest {
   @Test
   void partsDoNotRunIntoEachOther() {
     assertThat(CubinCache.key(source("a.cu", "kernel", "b.cuh", "header"), OPTIONS, "12.6"))
-        .isNotEqualTo(
-            CubinCache.key(source("a.cu", "kernelb", ".cuh", "header"), OPTIONS, "12.6"));
+        .isNotEqualTo(CubinCache.key(source("a.cu", "kernelb", ".cuh", "header"), OPTIONS, "12.6"));
   }
 
   private static KernelSource source(String file, String text, String header, String headerText) {

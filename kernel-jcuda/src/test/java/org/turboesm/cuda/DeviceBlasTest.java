@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -64,8 +64,7 @@ class DeviceBlasTest {
           Sum expected = Sum.of(x, r * inputs, w, o * inputs, inputs);
           assertThat((double) actual[r * stride + o])
               .as("%s, row %d, output %d, seed %d", format, r, o, SEED)
-              .isCloseTo(
-                  expected.value, within(expected.magnitude * (part + inputs * 0x1p-23)));
+              .isCloseTo(expected.value, within(expected.magnitude * (part + inputs * 0x1p-23)));
         }
         for (int o = outputs; o < stride; o++) {
           assertThat(actual[r * stride + o]).as("past row %d", r).isEqualTo(UNTOUCHED);
@@ -141,12 +140,9 @@ class DeviceBlasTest {
         DeviceBuffer x = device.upload(3f);
         DeviceBuffer product = device.upload(0f);
         CudaGraph graph =
-            device
-                .stream()
+            device.stream()
                 .capture(
-                    () ->
-                        blas.multiply(
-                            DeviceBlas.Format.F32, weights, x, 1, 1, 1, product, 1))) {
+                    () -> blas.multiply(DeviceBlas.Format.F32, weights, x, 1, 1, 1, product, 1))) {
       assertThat(product.floats(1)).containsExactly(0f);
       graph.launch(device.stream());
       assertThat(product.floats(1)).containsExactly(6f);
@@ -156,8 +152,7 @@ class DeviceBlasTest {
   @Test
   void refusedProductIsAnErrorWithItsSizes() {
     try (DeviceBuffer any = device.upload(1f, 2f, 3f, 4f)) {
-      assertThatThrownBy(
-              () -> blas.multiply(DeviceBlas.Format.F32, any, any, 2, 1, 2, any, 1))
+      assertThatThrownBy(() -> blas.multiply(DeviceBlas.Format.F32, any, any, 2, 1, 2, any, 1))
           .isInstanceOf(CudaException.class)
           .hasMessage(
               "a product of 2 rows, 1 inputs and 2 outputs in F32 failed with"

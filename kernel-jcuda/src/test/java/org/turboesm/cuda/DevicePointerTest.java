@@ -28,7 +28,12 @@ class DevicePointerTest {
 
   @ParameterizedTest
   @CsvSource({
-    "0, 101", "1, 100", "101, 0", "-1, 1", "0, -1", "9223372036854775807, 1",
+    "0, 101",
+    "1, 100",
+    "101, 0",
+    "-1, 1",
+    "0, -1",
+    "9223372036854775807, 1",
     "1, 9223372036854775807"
   })
   void partsThatDoNotLieWithinAreRefused(long offset, long length) {

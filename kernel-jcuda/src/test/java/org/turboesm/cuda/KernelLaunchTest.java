@@ -105,8 +105,7 @@ class KernelLaunchTest {
           .hasMessage("kernel scale_and_shift has 4 parameters and is given 3 arguments");
       assertThatThrownBy(() -> kernel.launch(device.stream(), config, values, 1L, 2f, 3L))
           .hasMessage("argument 1 of kernel scale_and_shift is a Long; its parameter is .u32");
-      assertThatThrownBy(
-              () -> kernel.launch(device.stream(), config, new float[] {1f}, 1, 2f, 3L))
+      assertThatThrownBy(() -> kernel.launch(device.stream(), config, new float[] {1f}, 1, 2f, 3L))
           .hasMessageStartingWith("argument 0 of kernel scale_and_shift is a float[]");
       assertThat(values.floats(1)).containsExactly(1f);
     }
@@ -167,7 +166,7 @@ class KernelLaunchTest {
     assertThatThrownBy(() -> KernelCompiler.get().compile(broken, options))
         .isInstanceOf(CudaException.class)
         .hasMessageStartingWith(
-            "broken.cu does not compile with --gpu-architecture=sm_80 --std=c++17 -DN=3: ")
+            "broken.cu does not compile with --gpu-architecture=sm_80 --std=c++17 --ftz=true -DN=3: ")
         .hasMessageContaining("undeclared");
   }
 
@@ -178,7 +177,7 @@ class KernelLaunchTest {
       try (KernelLibrary library = new KernelLibrary(device.context(), cache);
           DeviceBuffer values = device.upload(1f)) {
         library
-            .compile("device_layer.cu", Map.of("FIRST", 0))
+            .compile(new KernelVariant("device_layer.cu", Map.of("FIRST", 0)))
             .kernel("scale_and_shift")
             .launch(device.stream(), LaunchConfig.of(1, 32), values, 1, 3f, 0L);
         assertThat(values.floats(1)).as("library %d", i).containsExactly(3f);

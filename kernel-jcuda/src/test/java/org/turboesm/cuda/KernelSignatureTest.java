@@ -85,7 +85,8 @@ class KernelSignatureTest {
 
   @Test
   void argumentsOfTheirTypesPass() {
-    KernelSignature signature = new KernelSignature("k", List.of("u64", "b64", "u32", "s32", "f32"));
+    KernelSignature signature =
+        new KernelSignature("k", List.of("u64", "b64", "u32", "s32", "f32"));
 
     assertThatCode(() -> signature.check(pointer(), 7L, 1, -1, 0.5f)).doesNotThrowAnyException();
     assertThatCode(() -> signature.check(null, pointer(), 1, -1, 0.5f)).doesNotThrowAnyException();

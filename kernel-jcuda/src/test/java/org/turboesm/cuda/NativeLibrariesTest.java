@@ -52,9 +52,7 @@ class NativeLibrariesTest {
 
     assertThat(
             ChildJvm.run(
-                    Load.class,
-                    List.of(),
-                    Map.of("TURBOESM_CUDA_LIBRARIES", folder.toString()))
+                    Load.class, List.of(), Map.of("TURBOESM_CUDA_LIBRARIES", folder.toString()))
                 .output())
         .contains(file + " cannot be loaded: ")
         .contains("file too short");

@@ -16,7 +16,7 @@ final class OpenDevice implements AutoCloseable {
     context = CudaContext.open(CudaDriver.get().device(0));
     stream = new CudaStream(context);
     library = new KernelLibrary(context);
-    module = library.compile("device_layer.cu", Map.of("FIRST", FIRST));
+    module = library.compile(new KernelVariant("device_layer.cu", Map.of("FIRST", FIRST)));
   }
 
   CudaContext context() {

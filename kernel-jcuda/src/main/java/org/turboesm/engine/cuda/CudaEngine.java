@@ -145,8 +145,7 @@ final class CudaEngine implements EsmEngine {
     return lanes.run(lane -> logits(lane, head, hidden, rows));
   }
 
-  private Supplier<float[]> logits(
-      Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
+  private Supplier<float[]> logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
     EsmConfig config = config();
     long hiddenBytes = (long) rows * config.hiddenSize() * Float.BYTES;
     long logitBytes = (long) rows * config.vocabularySize() * Float.BYTES;

@@ -23,11 +23,7 @@ final class CudaTurboEngine implements TurboEngine {
   /**
    * @param forward with weights that are this engine's own to close
    */
-  CudaTurboEngine(
-      CudaContext context,
-      DeviceForward forward,
-      DeviceCodec codec,
-      LanePool lanes) {
+  CudaTurboEngine(CudaContext context, DeviceForward forward, DeviceCodec codec, LanePool lanes) {
     this.context = context;
     this.forward = forward;
     this.codec = codec;

@@ -6,6 +6,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 
 /** How far the results of two runs are apart, row by row, {@code fidelity.cu}. */
 final class FidelityKernels {
@@ -13,9 +14,14 @@ final class FidelityKernels {
   private final Kernel compareLogits;
 
   FidelityKernels(KernelLibrary library) {
-    KernelModule module = library.compile("fidelity.cu", Map.of());
+    KernelModule module = library.compile(variant());
     compareRows = module.kernel("compare_rows");
     compareLogits = module.kernel("compare_logits");
+  }
+
+  /** What is compiled. */
+  static KernelVariant variant() {
+    return new KernelVariant("fidelity.cu", Map.of());
   }
 
   /**

@@ -110,7 +110,8 @@ final class ModelRoom {
                     String.format(
                         Locale.ROOT,
                         "--precision %s would fit (%s)",
-                        plan.precision().label(), mebibytes(residentBytes(plan.precision()))))
+                        plan.precision().label(),
+                        mebibytes(residentBytes(plan.precision()))))
             .collect(Collectors.joining(", "));
     return (smaller.isEmpty() ? "No smaller --precision would fit" : smaller)
         + "; nvidia-smi lists who else uses the GPU";

@@ -97,9 +97,10 @@ class CpuEngineProviderTest {
   void processorWithoutAvx512ComputesTheSame() throws Exception {
     assertThat(
             ChildJvm.run(
-                EncodeAndCompare.class,
-                List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=256"),
-                Map.of("ONEDNN_MAX_CPU_ISA", "AVX2")).output())
+                    EncodeAndCompare.class,
+                    List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=256"),
+                    Map.of("ONEDNN_MAX_CPU_ISA", "AVX2"))
+                .output())
         .contains("avx2", "Vector API 256 bits", "bf16 refused", "f32 agrees", "int8 agrees");
   }
 
@@ -107,9 +108,10 @@ class CpuEngineProviderTest {
   void processorWithoutVnniComputesTheSame() throws Exception {
     assertThat(
             ChildJvm.run(
-                EncodeAndCompare.class,
-                List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=128"),
-                Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")).output())
+                    EncodeAndCompare.class,
+                    List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=128"),
+                    Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE"))
+                .output())
         .contains("Vector API 128 bits", "bf16 refused", "f32 agrees", "int8 agrees");
   }
 
@@ -117,9 +119,10 @@ class CpuEngineProviderTest {
   void processorWithoutFastKernelsIsRefusedWithARemedy() throws Exception {
     assertThat(
             ChildJvm.run(
-                PrintReason.class,
-                List.of("--add-modules=jdk.incubator.vector"),
-                Map.of("ONEDNN_MAX_CPU_ISA", "SSE41")).output())
+                    PrintReason.class,
+                    List.of("--add-modules=jdk.incubator.vector"),
+                    Map.of("ONEDNN_MAX_CPU_ISA", "SSE41"))
+                .output())
         .contains("no kernel for AVX2 or better", "gemm:jit:f32", "unset ONEDNN_MAX_CPU_ISA");
   }
 

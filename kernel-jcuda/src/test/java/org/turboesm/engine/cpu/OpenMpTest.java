@@ -21,9 +21,10 @@ class OpenMpTest {
   void callsTakeOneThreadEachWhateverTheEnvironmentSays() throws Exception {
     String printed =
         ChildJvm.run(
-            CallOnThreads.class,
-            List.of("--add-modules=jdk.incubator.vector"),
-            Map.of("OMP_NUM_THREADS", "4", "OMP_DYNAMIC", "false")).output();
+                CallOnThreads.class,
+                List.of("--add-modules=jdk.incubator.vector"),
+                Map.of("OMP_NUM_THREADS", "4", "OMP_DYNAMIC", "false"))
+            .output();
 
     assertThat(printed.strip()).isEqualTo("2 native threads");
   }

@@ -126,8 +126,7 @@ class CudaLostTest {
   @Test
   void deviceLostInCublasIsToldToo() throws Exception {
     assertThat(
-            Emulator.run(
-                RunUntilLost.class, "FAIL", "cublasGemmEx:20:13,cuCtxSynchronize:1+:719"))
+            Emulator.run(RunUntilLost.class, "FAIL", "cublasGemmEx:20:13,cuCtxSynchronize:1+:719"))
         .containsPattern(
             "CudaException: a product of [0-9]+ rows, [0-9]+ inputs and [0-9]+ outputs in F32"
                 + " failed with CUBLAS_STATUS_EXECUTION_FAILED: cuCtxSynchronize failed with"

@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.CudaDriver;
@@ -110,8 +110,10 @@ class CudaMemoryTest {
             Emulator.run(
                 OpenAndRun.class,
                 Map.of(
-                    "TURBOESM_EMULATOR_MEMORY", Long.toString(memory),
-                    "TURBOESM_EMULATOR_FAIL", "cuMemAlloc:1+:999"),
+                    "TURBOESM_EMULATOR_MEMORY",
+                    Long.toString(memory),
+                    "TURBOESM_EMULATOR_FAIL",
+                    "cuMemAlloc:1+:999"),
                 "f32"))
         .contains("TurboEsmException: the model does not fit on GPU 0 TurboESM CUDA emulator (sm_")
         .contains(
@@ -184,8 +186,7 @@ class CudaMemoryTest {
   /** Host memory that cannot be pinned, at the first try and when the batch is alone. */
   @Test
   void inputsThatCannotBePinnedLeaveTheEngineAsItWas() throws Exception {
-    assertThat(
-            Emulator.run(SmallLargeSmall.class, "FAIL", "cuMemHostAlloc:3:2,cuMemHostAlloc:6:2"))
+    assertThat(Emulator.run(SmallLargeSmall.class, "FAIL", "cuMemHostAlloc:3:2,cuMemHostAlloc:6:2"))
         .containsPattern(
             "OutOfDeviceMemoryException: allocating [0-9,]+ bytes of pinned host memory failed with"
                 + " CUDA_ERROR_OUT_OF_MEMORY")
@@ -274,7 +275,9 @@ class CudaMemoryTest {
       while (second.getState() != Thread.State.WAITING && System.nanoTime() < deadline) {
         Thread.sleep(1);
       }
-      System.out.println("the second " + (second.getState() == Thread.State.WAITING ? "waits" : second.getState()));
+      System.out.println(
+          "the second "
+              + (second.getState() == Thread.State.WAITING ? "waits" : second.getState()));
       goOn.countDown();
       first.join();
       second.join();
