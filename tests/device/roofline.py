@@ -21,6 +21,7 @@ WARP = 32
 ALU_LANES = 64  # integer additions, comparisons, shifts, logic
 IMAD_LANES = 64
 FLOAT_LANES = 128
+EXPONENTIAL_LANES = 16
 SHARED_LANES = 32  # loads, stores and shuffles of a warp share the way to shared memory
 ISSUED = 4
 
@@ -127,13 +128,13 @@ def decode_blocks():
 
 def encode(length, tokens):
     d, n = HIDDEN, length
-    # (kernel, times a layer, bytes a token, tensor-core operations a token, other operations a token)
+    # (kernel, times a layer; a token's bytes, operations of tensor cores, others and, last, exponentials)
     gemm = lambda k, m: (2 * k + 2 * m + 2 * k * m / tokens, 2 * k * m, 0)
     kernels = [
         ("residual_layer_norm", 2, 12 * d, 0, 9 * d),
         ("GEMM of q, k, v", 1, *gemm(d, 3 * d)),
         ("rotate_qkv", 1, 12 * d, 0, 7 * d),
-        ("prefill_attention", 1, 8 * d, 4 * n * d, 6 * n * HEADS),
+        ("prefill_attention", 1, 8 * d, 4 * n * d, 6 * n * HEADS, n * HEADS),
         ("GEMM of the attention's output", 1, *gemm(d, d)),
         ("GEMM to the FFN", 1, *gemm(d, FFN)),
         ("bias_gelu", 1, 4 * FFN, 0, 25 * FFN),
@@ -142,8 +143,9 @@ def encode(length, tokens):
     print(f"### encode, 650M in bfloat16, sequences of {n} tokens, batches of {tokens} tokens: a token and layer\n")
     head("kernel", "bytes", "operations", "operations a byte", "bound by", "at least")
     total = 0
-    for name, times, byte, tensor, other in kernels:
+    for name, times, byte, tensor, other, *exponentials in kernels:
         limits = {"memory": byte / BANDWIDTH, "tensor cores": tensor / BF16, "float32": other / FP32}
+        limits["exponentials"] = sum(exponentials) / (SMS * CLOCK * EXPONENTIAL_LANES)
         bound = max(limits, key=limits.get)
         total += times * limits[bound]
         prefix = f"{times} x " if times > 1 else ""

@@ -119,7 +119,7 @@ class KernelBudgetsTest {
 
   @Test
   void noRegisterIsSpilled() {
-    assertThat(compiled).allMatch(each -> each.report().spillBytes() == 0);
+    assertThat(compiled).isNotEmpty().filteredOn(each -> each.report().spillBytes() > 0).isEmpty();
   }
 
   @Test
@@ -160,7 +160,10 @@ class KernelBudgetsTest {
 
   @Test
   void staticSharedMemoryIsWhatEveryBlockMayHave() {
-    assertThat(compiled).allMatch(each -> each.report().sharedBytes() <= STATIC_SHARED_BYTES);
+    assertThat(compiled)
+        .isNotEmpty()
+        .filteredOn(each -> each.report().sharedBytes() > STATIC_SHARED_BYTES)
+        .isEmpty();
   }
 
   @Test
