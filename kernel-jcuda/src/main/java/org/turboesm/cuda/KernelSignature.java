@@ -15,10 +15,10 @@ record KernelSignature(String name, List<String> parameters) {
   private static final Pattern ENTRY =
       Pattern.compile("\\.visible\\s+\\.entry\\s+(\\w+)\\s*\\(([^)]*)\\)");
 
-  /** From sm_100 on, compilers say of a pointer that it is one, and may say to where. */
+  /** A type and a name; of a pointer also what newer compilers know about where it points. */
   private static final Pattern PARAMETER =
       Pattern.compile(
-          "\\.param\\s+\\.(\\w+)(?:\\s+\\.ptr(?:\\s+\\.[a-z]+)?(?:\\s+\\.align\\s+\\d+)?)?\\s+\\w+");
+          "\\.param\\s+\\.(\\w+)(\\s+\\.ptr(\\s+\\.(const|global|local|shared))?(\\s+\\.align\\s+\\d+)?)?\\s+\\w+");
 
   /** All kernels of a PTX text. */
   static List<KernelSignature> parse(String ptx) {

@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.ShortBuffer;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
@@ -25,7 +26,7 @@ public final class PinnedBuffer implements AutoCloseable {
     this.bytes = bytes;
     context.check(
         JCudaDriver.cuMemHostAlloc(pointer, bytes, 0),
-        () -> String.format("allocating %,d bytes of pinned host memory", bytes));
+        () -> String.format(Locale.ROOT, "allocating %,d bytes of pinned host memory", bytes));
   }
 
   Pointer pointer() {

@@ -346,7 +346,7 @@ final class CudaDecodeSession implements DecodeSession {
     if (lease == null) {
       return;
     }
-    context.makeCurrent();
+    context.enterToRelease();
     graphs.values().forEach(CudaGraph::close);
     cache.close();
     lease.close();

@@ -2,6 +2,7 @@ package org.turboesm.engine.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.CudaDevice;
@@ -10,6 +11,7 @@ import org.turboesm.cuda.DeviceBlas;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.OutOfDeviceMemoryException;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
@@ -31,9 +33,12 @@ final class CudaEngine implements EsmEngine {
   private final CudaContext context;
   private final DeviceForward forward;
   private final LanePool lanes;
+  private final ModelRoom room;
+  private final Opened opened = new Opened();
 
   /**
    * @param weights read now, and again by {@link #turbo}; stays the caller's to close
+   * @throws TurboEsmException if the model does not fit in the device's memory
    */
   CudaEngine(
       EsmWeights weights, CudaDevice device, Precision precision, EngineCapabilities capabilities) {
@@ -42,34 +47,20 @@ final class CudaEngine implements EsmEngine {
     EsmConfig config = weights.config();
     KernelPrecision kernelPrecision = KernelPrecision.of(precision);
     requireMultiples(config, precision);
-    this.context = CudaContext.open(device);
-    List<AutoCloseable> opened = new ArrayList<>(List.of(context));
+    this.context = opened.add(CudaContext.open(device));
+    this.room = new ModelRoom(context, config, weights.hasLmHead(), precision);
     try {
-      KernelSet kernels = new KernelSet(context, config, kernelPrecision.storage());
-      opened.add(kernels);
-      DeviceWeights resident = DeviceWeights.load(context, weights, kernelPrecision.storage());
-      opened.add(resident);
-      this.forward =
-          new DeviceForward(
-              config,
-              kernelPrecision,
-              kernels,
-              resident,
-              new DeviceRotary(context, weights.inverseFrequency()));
-      this.lanes = new LanePool(context, LANES);
+      room.requireResident();
+      KernelSet kernels = opened.add(new KernelSet(context, config, kernelPrecision.storage()));
+      DeviceWeights resident =
+          opened.add(DeviceWeights.load(context, weights, kernelPrecision.storage()));
+      DeviceRotary rotary = opened.add(new DeviceRotary(context, weights.inverseFrequency()));
+      this.forward = new DeviceForward(config, kernelPrecision, kernels, resident, rotary);
+      this.lanes = opened.add(new LanePool(context, LANES));
+    } catch (OutOfDeviceMemoryException e) {
+      throw opened.closedAfter(room.refusal(e));
     } catch (RuntimeException e) {
-      closeAll(opened, e);
-      throw e;
-    }
-  }
-
-  private static void closeAll(List<AutoCloseable> opened, RuntimeException first) {
-    for (int i = opened.size() - 1; i >= 0; i--) {
-      try {
-        opened.get(i).close();
-      } catch (Exception e) {
-        first.addSuppressed(e);
-      }
+      throw opened.closedAfter(e);
     }
   }
 
@@ -107,7 +98,7 @@ final class CudaEngine implements EsmEngine {
     return lanes.run(lane -> encode(lane, batch, observer));
   }
 
-  private float[] encode(Lane lane, TokenBatch batch, ForwardObserver observer) {
+  private Supplier<float[]> encode(Lane lane, TokenBatch batch, ForwardObserver observer) {
     EsmConfig config = config();
     List<int[]> arrays = new ArrayList<>(PassInputs.arrays(batch, config));
     arrays.addAll(PrefillInputs.arrays(batch, forward.kernels().prefill().tiling()));
@@ -120,11 +111,7 @@ final class CudaEngine implements EsmEngine {
     PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
     Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), batch.size());
     KernelSet kernels = forward.kernels();
-    forward.run(
-        lane,
-        inputs,
-        angles,
-        workspace,
+    DeviceAttention attention =
         (on, layer, projections, w, observed) -> {
           kernels
               .qkv()
@@ -137,9 +124,11 @@ final class CudaEngine implements EsmEngine {
                   w.keys(),
                   w.values());
           prefill.attend(on, kernels, config.heads(), w);
-        },
-        observer);
-    return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+        };
+    return () -> {
+      forward.run(lane, inputs, angles, workspace, attention, observer);
+      return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    };
   }
 
   @Override
@@ -156,7 +145,7 @@ final class CudaEngine implements EsmEngine {
     return lanes.run(lane -> logits(lane, head, hidden, rows));
   }
 
-  private float[] logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
+  private Supplier<float[]> logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
     EsmConfig config = config();
     long hiddenBytes = (long) rows * config.hiddenSize() * Float.BYTES;
     long logitBytes = (long) rows * config.vocabularySize() * Float.BYTES;
@@ -199,7 +188,7 @@ final class CudaEngine implements EsmEngine {
             config.vocabularySize(),
             multiplyFloats(lane, head.decoder(), new LinearInput(normed, null), rows, product),
             logits);
-    return lane.floats(logits, rows * config.vocabularySize());
+    return () -> lane.floats(logits, rows * config.vocabularySize());
   }
 
   private static Product multiplyFloats(
@@ -227,7 +216,7 @@ final class CudaEngine implements EsmEngine {
     return lanes.run(lane -> projectAttention(lane, layer, attended, rows));
   }
 
-  private float[] projectAttention(Lane lane, int layer, float[] attended, int rows) {
+  private Supplier<float[]> projectAttention(Lane lane, int layer, float[] attended, int rows) {
     int size = rows * config().hiddenSize();
     KernelPrecision precision = forward.precision();
     List<int[]> arrays =
@@ -259,7 +248,7 @@ final class CudaEngine implements EsmEngine {
             config().hiddenSize(),
             forward.multiply(lane, linear, linearInput, rows, w.delta()),
             output);
-    return lane.floats(output, size);
+    return () -> lane.floats(output, size);
   }
 
   private static int[] bits(float[] values, int count) {
@@ -282,31 +271,36 @@ final class CudaEngine implements EsmEngine {
   @Override
   public TurboEngine turbo(KvCodec codec) {
     codec.requireFit(config());
-    // The lane's stream arranges the maps; its room is not needed.
-    return lanes.run(
-        lane -> {
-          DeviceWeights folded = forward.weights().fold(context, weights, codec);
-          try {
-            return new CudaTurboEngine(
-                context,
-                new DeviceForward(
-                    config(), forward.precision(), forward.kernels(), folded, forward.rotary()),
-                new DeviceCodec(context, lane.stream(), forward.kernels(), codec),
-                lanes);
-          } catch (RuntimeException e) {
-            folded.close();
-            throw e;
-          }
-        });
+    try {
+      // The lane's stream arranges the maps; its room is not needed.
+      return lanes.run(
+          lane -> {
+            TurboEngine packed = turbo(lane, codec);
+            return () -> packed;
+          });
+    } catch (OutOfDeviceMemoryException e) {
+      throw room.refusalOfFolding(codec.tableBytes(), e);
+    }
+  }
+
+  private TurboEngine turbo(Lane lane, KvCodec codec) {
+    DeviceWeights folded = forward.weights().fold(context, weights, codec);
+    try {
+      return new CudaTurboEngine(
+          context,
+          new DeviceForward(
+              config(), forward.precision(), forward.kernels(), folded, forward.rotary()),
+          new DeviceCodec(context, lane.stream(), forward.kernels(), codec),
+          lanes);
+    } catch (RuntimeException e) {
+      folded.close();
+      throw e;
+    }
   }
 
   @Override
   public void close() {
-    context.makeCurrent();
-    lanes.close();
-    forward.rotary().close();
-    forward.weights().close();
-    forward.kernels().close();
-    context.close();
+    context.enterToRelease();
+    opened.close();
   }
 }

@@ -2,6 +2,7 @@ package org.turboesm.engine.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DevicePointer;
@@ -34,7 +35,7 @@ final class CudaTurboEngine implements TurboEngine {
     return lanes.run(lane -> turbo(lane, batch, observer));
   }
 
-  private float[] turbo(Lane lane, TokenBatch batch, ForwardObserver observer) {
+  private Supplier<float[]> turbo(Lane lane, TokenBatch batch, ForwardObserver observer) {
     EsmConfig config = forward.config();
     KernelPrecision precision = forward.precision();
     int[] firstSlots = BlockPlacement.firstSlots(batch.lengths());
@@ -72,21 +73,19 @@ final class CudaTurboEngine implements TurboEngine {
     for (int i = 0; i < 3 && observer.seesAttention(); i++) {
       read.add(lane.arena().take(readBytes));
     }
-    forward.run(
-        lane,
-        inputs,
-        angles,
-        workspace,
-        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, read),
-        observer);
-    return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    PackedTurboAttention attention =
+        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, read);
+    return () -> {
+      forward.run(lane, inputs, angles, workspace, attention, observer);
+      return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    };
   }
 
   @Override
   public DecodeSession prefill(
       TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
     LanePool.Kept<CudaDecodeSession> kept =
-        lanes.keep(
+        lanes.open(
             lane ->
                 precision == KvPrecision.PACKED
                     ? CudaDecodeSession.packed(context, forward, codec, lane, prefixes, capacities)
@@ -104,7 +103,7 @@ final class CudaTurboEngine implements TurboEngine {
 
   @Override
   public void close() {
-    context.makeCurrent();
+    context.enterToRelease();
     codec.close();
     forward.weights().close();
   }

@@ -2,77 +2,59 @@ package org.turboesm.engine.cuda;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.engine.OutOfDeviceMemoryException;
 
 /**
- * The lanes of an engine: so many passes run at a time, and beside them so many decode sessions;
- * who comes later waits. Work that finds no memory waits until it is alone and the others' memory
- * is freed, so that what fits in the device by itself is never turned away because of its
- * neighbours.
+ * The lanes of an engine. So many passes run at a time and so many sessions are open, and who comes
+ * later waits. Who finds no memory waits until nobody else has a lane and frees what idle ones
+ * hold, so that what fits in the device by itself is never turned away because of its neighbours.
  *
- * <p>A session may need passes while it lasts, a pass never a session. Who wants to be alone
- * therefore waits for the sessions first, holding nothing.
+ * <p>A thread that has a lane and asks for another, as an observer of a pass does that calls the
+ * engine, gets one more and waits for nobody: those it would wait for may be waiting for it.
  */
 final class LanePool implements AutoCloseable {
   private final CudaContext context;
   private final int lanes;
   private final Semaphore passes;
   private final Semaphore sessions;
+  private final Map<Thread, Integer> held = new ConcurrentHashMap<>();
   private final Deque<Lane> idle = new ArrayDeque<>();
 
-  /** Something done on a lane. */
+  /** Something that needs memory on a lane. */
   @FunctionalInterface
-  interface Work<T> {
+  interface Reservation<T> {
     /**
-     * Does it. It may be called a second time if it throws {@link OutOfDeviceMemoryException},
-     * which it does before anything else that can be seen from outside.
+     * Makes room. Where it throws {@link OutOfDeviceMemoryException} it leaves nothing behind, and
+     * it may be called a second time.
      */
     T on(Lane lane);
   }
 
-  /** A lane and the permits to use it, given back by {@link #close}. */
+  /** A lane and the permit to use it, given back by {@link #close}, in any thread. */
   final class Lease implements AutoCloseable {
     private final Lane lane;
-    private final int heldSessions;
-    private int heldPasses;
+    private final Runnable release;
+    private final Thread owner = Thread.currentThread();
 
-    private Lease(int heldSessions, int heldPasses) {
-      sessions.acquireUninterruptibly(heldSessions);
-      passes.acquireUninterruptibly(heldPasses);
-      this.heldSessions = heldSessions;
-      this.heldPasses = heldPasses;
-      try {
-        context.makeCurrent();
-        this.lane = take();
-      } catch (RuntimeException | Error e) {
-        release();
-        throw e;
-      }
-    }
-
-    Lane lane() {
-      return lane;
-    }
-
-    /** Lets others pass again, while the session that was opened alone goes on. */
-    private void keepSession() {
-      passes.release(heldPasses);
-      heldPasses = 0;
-    }
-
-    private void release() {
-      passes.release(heldPasses);
-      sessions.release(heldSessions);
+    private Lease(Lane lane, Runnable release) {
+      this.lane = lane;
+      this.release = release;
+      held.merge(owner, 1, Integer::sum);
     }
 
     @Override
     public void close() {
+      held.computeIfPresent(owner, (thread, count) -> count == 1 ? null : count - 1);
       synchronized (idle) {
         idle.push(lane);
       }
-      release();
+      release.run();
     }
   }
 
@@ -80,7 +62,7 @@ final class LanePool implements AutoCloseable {
   record Kept<T>(Lease lease, T value) {}
 
   /**
-   * @param lanes passes at a time, and sessions
+   * @param lanes passes at a time, and as many sessions
    */
   LanePool(CudaContext context, int lanes) {
     this.context = context;
@@ -89,47 +71,97 @@ final class LanePool implements AutoCloseable {
     this.sessions = new Semaphore(lanes, true);
   }
 
-  /** Runs a pass on a lane of its own. */
-  <T> T run(Work<T> work) {
-    try (Lease lease = new Lease(0, 1)) {
-      return work.on(lease.lane());
-    } catch (OutOfDeviceMemoryException e) {
-      // Alone it may fit.
-    }
-    try (Lease alone = alone()) {
-      return work.on(alone.lane());
+  /**
+   * Runs a pass on a lane of its own for as long as it takes.
+   *
+   * @param pass makes room and returns the rest, which is run once
+   */
+  <T> T run(Reservation<Supplier<T>> pass) {
+    Kept<Supplier<T>> kept = reserve(passes, pass);
+    try {
+      return kept.value().get();
+    } finally {
+      kept.lease().close();
     }
   }
 
-  /** Opens a session, whose lane is left to the caller, who closes the lease. */
-  <T> Kept<T> keep(Work<T> work) {
-    try {
-      return open(new Lease(1, 0), work);
-    } catch (OutOfDeviceMemoryException e) {
-      // Alone it may fit.
-    }
-    Kept<T> kept = open(alone(), work);
-    kept.lease().keepSession();
-    return kept;
+  /** Makes room for a session and leaves the lane to the caller, who closes the lease. */
+  <T> Kept<T> open(Reservation<T> session) {
+    return reserve(sessions, session);
   }
 
-  private static <T> Kept<T> open(Lease lease, Work<T> work) {
+  private <T> Kept<T> reserve(Semaphore permits, Reservation<T> reservation) {
+    context.makeCurrent();
+    if (held.containsKey(Thread.currentThread())) {
+      return reserveWithin(reservation);
+    }
+    permits.acquireUninterruptibly();
     try {
-      return new Kept<>(lease, work.on(lease.lane()));
+      return reserve(reservation, permits::release);
+    } catch (OutOfDeviceMemoryException e) {
+      return reserveAlone(permits, reservation);
+    }
+  }
+
+  /** On one more lane of a thread that has one. */
+  private <T> Kept<T> reserveWithin(Reservation<T> reservation) {
+    try {
+      return reserve(reservation, () -> {});
+    } catch (OutOfDeviceMemoryException e) {
+      freeIdle();
+      return reserve(reservation, () -> {});
+    }
+  }
+
+  /** While nobody else has a lane; they may come back when this has its room. */
+  private <T> Kept<T> reserveAlone(Semaphore permits, Reservation<T> reservation) {
+    // In this order whoever asks, and those who are waited for wait for nobody.
+    passes.acquireUninterruptibly(lanes);
+    sessions.acquireUninterruptibly(lanes);
+    int surplus = lanes;
+    try {
+      freeIdle();
+      Lane lane = firstLane();
+      surplus = lanes - 1;
+      return reserve(lane, reservation, permits::release);
+    } finally {
+      (permits == passes ? sessions : passes).release(lanes);
+      permits.release(surplus);
+    }
+  }
+
+  /** A lane where there is none: if that does not fit, no batch is small enough. */
+  private Lane firstLane() {
+    try {
+      return new Lane(context);
+    } catch (OutOfDeviceMemoryException e) {
+      throw new TurboEsmException(
+          context.device().describe()
+              + " has no memory left for any batch; nvidia-smi lists who else uses it: "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private <T> Kept<T> reserve(Reservation<T> reservation, Runnable release) {
+    Lane lane;
+    try {
+      lane = take();
+    } catch (RuntimeException | Error e) {
+      release.run();
+      throw e;
+    }
+    return reserve(lane, reservation, release);
+  }
+
+  private <T> Kept<T> reserve(Lane lane, Reservation<T> reservation, Runnable release) {
+    Lease lease = new Lease(lane, release);
+    try {
+      return new Kept<>(lease, reservation.on(lane));
     } catch (RuntimeException | Error e) {
       lease.close();
       throw e;
     }
-  }
-
-  /** A lane while there is no other work, and no memory but its own future one is taken. */
-  private Lease alone() {
-    Lease lease = new Lease(lanes, lanes);
-    lease.lane().arena().close();
-    synchronized (idle) {
-      idle.forEach(lane -> lane.arena().close());
-    }
-    return lease;
   }
 
   private Lane take() {
@@ -141,12 +173,16 @@ final class LanePool implements AutoCloseable {
     return new Lane(context);
   }
 
-  /** Closes the lanes; none may be in use. */
-  @Override
-  public void close() {
+  private void freeIdle() {
     synchronized (idle) {
       idle.forEach(Lane::close);
       idle.clear();
     }
+  }
+
+  /** Frees the lanes; none may be in use. */
+  @Override
+  public void close() {
+    freeIdle();
   }
 }

@@ -145,7 +145,7 @@ class KernelBudgetsTest {
 
   private static KernelBudget budget(List<KernelBudget> budgets, Compiled each) {
     return budgets.stream()
-        .filter(budget -> budget.isFor(each.report().kernel(), each.variant()))
+        .filter(budget -> budget.isFor(each.report().kernel(), each.variant(), each.architecture()))
         .findFirst()
         .orElseThrow(() -> new AssertionError("no budget for " + each));
   }
