@@ -64,7 +64,9 @@ final class KernelTests {
             "%d passed, %d failed, %d skipped, %.1f s",
             summary.getTestsSucceededCount(),
             summary.getTotalFailureCount(),
-            summary.getTestsSkippedCount() + summary.getTestsAbortedCount(),
+            summary.getTestsSkippedCount()
+                + summary.getTestsAbortedCount()
+                + summary.getContainersAbortedCount(),
             (summary.getTimeFinished() - summary.getTimeStarted()) / 1e3));
   }
 }
