@@ -61,8 +61,7 @@ class CudaLostTest {
     }
 
     /** What the first pass gave; null where that one failed. */
-    private static float[] runUntilItFails(
-        EsmEngine engine, TurboEngine turbo, TokenBatch batch) {
+    private static float[] runUntilItFails(EsmEngine engine, TurboEngine turbo, TokenBatch batch) {
       float[] first = null;
       try {
         first = engine.encode(batch, ForwardObserver.NONE);
