@@ -1,7 +1,7 @@
 package org.turboesm.udf;
 
 import java.util.Map;
-import org.turboesm.fidelity.RangeCounts;
+import org.turboesm.kv.RangeCounts;
 
 /**
  * What one pass over a batch gives.

@@ -6,22 +6,20 @@ import org.turboesm.engine.DecodedBatch;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.KvPrecision;
 import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
-import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
-import org.turboesm.fidelity.RangeCounts;
-import org.turboesm.fidelity.RangeMonitor;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.PackedKvLayout;
+import org.turboesm.kv.RangeCounts;
 
 /** Runs batches in one mode or another on the executor's engine. Not thread-safe. */
 final class ModeRunner implements AutoCloseable {
   private final EmbedSettings settings;
   private final EsmEngine engine;
   private final Lease<TurboEngine> turbo;
-  private final KvCodec codec;
   private final PackedKvLayout[] layouts;
 
   /**
@@ -32,8 +30,7 @@ final class ModeRunner implements AutoCloseable {
     this.settings = settings;
     this.engine = model.engine();
     this.turbo = calibration == null ? null : model.turbo(calibration);
-    this.codec = calibration == null ? null : calibration.codec();
-    this.layouts = codec == null ? new PackedKvLayout[0] : layouts(codec);
+    this.layouts = calibration == null ? new PackedKvLayout[0] : layouts(calibration.codec());
   }
 
   private static PackedKvLayout[] layouts(KvCodec codec) {
@@ -54,25 +51,21 @@ final class ModeRunner implements AutoCloseable {
               RangeCounts.NONE);
       case TURBO -> {
         TurboEngine packed = turboEngine();
-        RangeMonitor monitor = new RangeMonitor(codec, batch);
-        float[] hidden =
-            packed.turbo(batch, ForwardObserver.both(collector.wholeBatch(), monitor.wholeBatch()));
-        yield new HiddenStates(hidden, collector.states(), packedBytes(batch), monitor.counts());
+        RangeTally tally = new RangeTally();
+        float[] hidden = packed.turbo(batch, collector.wholeBatch(), tally);
+        yield new HiddenStates(hidden, collector.states(), packedBytes(batch), tally.counts());
       }
       case DECODE -> {
         TurboEngine packed = turboEngine();
-        RangeMonitor monitor = new RangeMonitor(codec, batch);
+        RangeTally tally = new RangeTally();
         DecodedBatch decoded =
-            new LockstepDecoder(
-                    packed,
-                    KvPrecision.PACKED,
-                    rows -> ForwardObserver.both(collector.observe(rows), monitor.observe(rows)))
+            new LockstepDecoder(packed, KvPrecision.PACKED, collector, tally)
                 .decode(batch, settings.prefill());
         yield new HiddenStates(
             decoded.hidden(),
             collector.states(),
             Arrays.stream(decoded.cacheBytes()).sum(),
-            monitor.counts());
+            tally.counts());
       }
     };
   }

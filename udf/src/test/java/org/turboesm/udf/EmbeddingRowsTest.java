@@ -13,9 +13,9 @@ import org.turboesm.engine.Prefill;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
-import org.turboesm.fidelity.HeadRangeCounts;
 import org.turboesm.fidelity.Pooling;
-import org.turboesm.fidelity.RangeCounts;
+import org.turboesm.kv.HeadRangeCounts;
+import org.turboesm.kv.RangeCounts;
 
 class EmbeddingRowsTest {
   private static final EngineSpec DEMO = new EngineSpec("demo", "reference", "f32");

@@ -8,6 +8,7 @@ import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RangeTally;
 
 /** Launches {@code append.cu}: a decode step's new token of each sequence. */
 final class AppendKernels {
@@ -23,7 +24,15 @@ final class AppendKernels {
 
   AppendKernels(KernelLibrary library, Precision precision, int headDim) {
     KernelModule module =
-        library.compile("append.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+        library.compile(
+            "append.cu",
+            Map.of(
+                "PRECISION",
+                precision.ordinal(),
+                "HEAD_DIM",
+                headDim,
+                "TOKENS_A_LOOK",
+                RangeTally.TOKENS_A_LOOK));
     this.headDim = headDim;
     this.append = module.kernel("append_qkv");
     this.appendFull = module.kernel("append_full_qkv");
@@ -35,6 +44,7 @@ final class AppendKernels {
    * token waits in its tail as an activation, and a tail that fills is packed; without, each token
    * is packed at once.
    *
+   * @param outside [heads, 2] ints, counted on; null to count nothing
    * @param queries [rows, heads, headDim] floats, transformed; rows that are padding stay as they
    *     are
    */
@@ -44,6 +54,7 @@ final class AppendKernels {
       DecodeRows rows,
       LayerCodec codec,
       PackedSlots cache,
+      DevicePointer outside,
       DevicePointer queries) {
     int rowBlocks = (rows.rows() + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
     append.launch(
@@ -72,6 +83,8 @@ final class AppendKernels {
         cache.words(),
         cache.valueScales(),
         cache.tails(),
+        codec.ranges(),
+        outside,
         queries);
   }
 

@@ -7,6 +7,7 @@ import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.DecodeSession;
 import org.turboesm.engine.KvPrecision;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.ForwardObserver;
@@ -37,11 +38,11 @@ final class CudaTurboEngine implements TurboEngine {
   }
 
   @Override
-  public float[] turbo(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> turbo(lane, batch, observer));
+  public float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+    return passes.run(lane -> turbo(lane, batch, observer, tally));
   }
 
-  private float[] turbo(Lane lane, TokenBatch batch, ForwardObserver observer) {
+  private float[] turbo(Lane lane, TokenBatch batch, ForwardObserver observer, RangeTally tally) {
     EsmConfig config = forward.config();
     KernelPrecision precision = forward.precision();
     int[] firstSlots = BlockPlacement.firstSlots(batch.lengths());
@@ -62,6 +63,7 @@ final class CudaTurboEngine implements TurboEngine {
                 + Workspace.bytes(config, precision, batch.size())
                 + DeviceArena.aligned(wordBytes)
                 + DeviceArena.aligned(scaleBytes)
+                + DeviceArena.aligned(DeviceRangeCounters.bytes(config))
                 + (observer.seesAttention() ? 3 * DeviceArena.aligned(readBytes) : 0));
     List<DevicePointer> uploaded = lane.upload(arrays);
     PassInputs inputs = PassInputs.of(batch.size(), uploaded);
@@ -75,6 +77,11 @@ final class CudaTurboEngine implements TurboEngine {
             lane.arena().take(wordBytes),
             scaleBytes == 0 ? null : lane.arena().take(scaleBytes),
             null);
+    DeviceRangeCounters ranges =
+        tally.counting()
+            ? DeviceRangeCounters.cleared(
+                lane, config, lane.arena().take(DeviceRangeCounters.bytes(config)))
+            : DeviceRangeCounters.none(config);
     List<DevicePointer> read = new ArrayList<>();
     for (int i = 0; i < 3 && observer.seesAttention(); i++) {
       read.add(lane.arena().take(readBytes));
@@ -84,19 +91,26 @@ final class CudaTurboEngine implements TurboEngine {
         inputs,
         angles,
         workspace,
-        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, read),
+        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, ranges, read),
         observer);
-    return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    float[] hidden = lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    ranges.addTo(tally, lane, codec.codec(), RangeTally.lookedAt(batch.positionOfToken()));
+    return hidden;
   }
 
   @Override
   public DecodeSession prefill(
-      TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
+      TokenBatch prefixes,
+      int[] capacities,
+      KvPrecision precision,
+      ForwardObserver observer,
+      RangeTally tally) {
     LanePool.Kept<CudaDecodeSession> kept =
         sessions.keep(
             lane ->
                 precision == KvPrecision.PACKED
-                    ? CudaDecodeSession.packed(context, forward, codec, lane, prefixes, capacities)
+                    ? CudaDecodeSession.packed(
+                        context, forward, codec, lane, prefixes, capacities, tally)
                     : CudaDecodeSession.full(context, forward, lane, prefixes, capacities));
     CudaDecodeSession session = kept.value();
     session.keep(kept.lease());

@@ -8,6 +8,7 @@ import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RangeTally;
 
 /** Launches {@code qkv.cu}: whole sequences' queries, keys and values, and caches of them. */
 final class QkvKernels {
@@ -24,7 +25,15 @@ final class QkvKernels {
 
   QkvKernels(KernelLibrary library, Precision precision, int headDim) {
     KernelModule module =
-        library.compile("qkv.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+        library.compile(
+            "qkv.cu",
+            Map.of(
+                "PRECISION",
+                precision.ordinal(),
+                "HEAD_DIM",
+                headDim,
+                "TOKENS_A_LOOK",
+                RangeTally.TOKENS_A_LOOK));
     this.headDim = headDim;
     this.rotate = module.kernel("rotate_qkv");
     this.rotateAndPack = module.kernel("rotate_pack_qkv");
@@ -74,6 +83,7 @@ final class QkvKernels {
    * @param positions [rows] ints
    * @param blocks all rows
    * @param keyMaps the codec's, arranged by {@link UnpackKernels#arrange}
+   * @param outside [heads, 2] ints, counted on; null to count nothing
    * @param queries [rows, heads, headDim] activations, written; null to leave out
    * @param keys as queries
    * @param values as queries
@@ -86,6 +96,7 @@ final class QkvKernels {
       LayerCodec codec,
       DevicePointer keyMaps,
       PackedSlots cache,
+      DevicePointer outside,
       DevicePointer queries,
       DevicePointer keys,
       DevicePointer values) {
@@ -111,6 +122,8 @@ final class QkvKernels {
         cache.words(),
         cache.valueScales(),
         cache.tails(),
+        codec.ranges(),
+        outside,
         queries,
         keys,
         values);

@@ -286,6 +286,7 @@ class AppendKernelsTest {
               rows(sequences),
               codec,
               new PackedSlots(words, scales, withTails ? tails : null),
+              null,
               queries);
     }
 

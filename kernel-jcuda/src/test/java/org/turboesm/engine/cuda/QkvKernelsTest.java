@@ -363,6 +363,7 @@ class QkvKernelsTest {
               codec,
               keyMaps,
               new PackedSlots(words, scales, tails),
+              null,
               queries,
               keys,
               values);
