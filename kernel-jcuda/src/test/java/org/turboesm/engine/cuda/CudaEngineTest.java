@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -25,14 +26,17 @@ import org.turboesm.engine.LockstepDecoder;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.Prefill;
 import org.turboesm.engine.RandomProteins;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.RandomEsmModel;
 import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.ChannelRange;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.RandomCodec;
+import org.turboesm.kv.RangeCounts;
 
 /** The whole engine against the reference engine, on small models of random weights. */
 @Tag("cuda")
@@ -241,6 +245,125 @@ class CudaEngineTest {
       // The rows of a step that are padding are not shown: 3 prefixes, then at most 3 rows.
       assertThat(seen.arrays.get(seen.arrays.size() - 1)).hasSize(HEADS * HEAD_DIM);
     }
+  }
+
+  @Test
+  void whatLeavesTheCalibratedRangeIsCountedAsByTheReferenceInTurbo() {
+    open(Precision.F32);
+    TokenBatch batch = batch(3, 32, 33, 70);
+    KvCodec codec = withRanges(codec(false), 0);
+    requireNoneNearAnEnd(codec, (turbo, tally) -> turbo.turbo(batch, ForwardObserver.NONE, tally));
+    try (TurboEngine turbo = engine.turbo(codec);
+        TurboEngine referenceTurbo = reference.turbo(codec)) {
+      RangeTally actual = new RangeTally();
+      RangeTally observed = new RangeTally();
+      RangeTally expected = new RangeTally();
+      float[] hidden = turbo.turbo(batch, ForwardObserver.NONE, actual);
+      turbo.turbo(batch, new Seen(), observed);
+      referenceTurbo.turbo(batch, ForwardObserver.NONE, expected);
+
+      assertThat(actual.counts()).as("seed %d", SEED).isEqualTo(expected.counts());
+      assertThat(observed.counts()).isEqualTo(expected.counts());
+      assertThat(actual.counts().outside()).isPositive();
+      assertThat(actual.counts().share()).isLessThan(0.5);
+      assertThat(hidden).isEqualTo(turbo.turbo(batch, ForwardObserver.NONE));
+    }
+  }
+
+  /** Prefixes, steps that are run, and steps of a graph. */
+  @ParameterizedTest
+  @CsvSource({"true", "false"})
+  void whatLeavesTheCalibratedRangeIsCountedAsByTheReferenceInDecode(boolean tail) {
+    open(Precision.F32);
+    TokenBatch batch = batch(20, 70, 36, 5);
+    KvCodec codec = withRanges(codec(tail), 0);
+    Prefill prefill = Prefill.parse("0.4");
+    requireNoneNearAnEnd(
+        codec,
+        (turbo, tally) -> decode(turbo, LockstepDecoder.Observer.NONE, tally, batch, prefill));
+    try (TurboEngine turbo = engine.turbo(codec);
+        TurboEngine referenceTurbo = reference.turbo(codec)) {
+      RangeTally actual = new RangeTally();
+      RangeTally seen = new RangeTally();
+      RangeTally expected = new RangeTally();
+      decode(turbo, LockstepDecoder.Observer.NONE, actual, batch, prefill);
+      decode(turbo, rows -> new Seen(), seen, batch, prefill);
+      decode(referenceTurbo, LockstepDecoder.Observer.NONE, expected, batch, prefill);
+
+      assertThat(actual.counts()).as("seed %d", SEED).isEqualTo(expected.counts());
+      assertThat(seen.counts()).isEqualTo(expected.counts());
+      // The first token of every eight: 3, 9, 5 and 1, in two layers' keys and one's values.
+      assertThat(actual.counts().lookedAt()).isEqualTo(18L * HEADS * HEAD_DIM * 3);
+      assertThat(actual.counts().outside()).isPositive();
+    }
+  }
+
+  @Test
+  void overFullPrecisionCachesNothingIsCounted() {
+    open(Precision.F32);
+    TokenBatch batch = batch(9, 12);
+    KvCodec codec = withRanges(codec(true), 0);
+    try (TurboEngine turbo = engine.turbo(codec);
+        TurboEngine referenceTurbo = reference.turbo(codec)) {
+      for (TurboEngine each : List.of(turbo, referenceTurbo)) {
+        RangeTally tally = new RangeTally();
+        new LockstepDecoder(each, KvPrecision.FULL, LockstepDecoder.Observer.NONE, tally)
+            .decode(batch, Prefill.parse("6"));
+        assertThat(tally.counts()).isEqualTo(RangeCounts.NONE);
+      }
+    }
+  }
+
+  private static void decode(
+      TurboEngine turbo,
+      LockstepDecoder.Observer observer,
+      RangeTally tally,
+      TokenBatch batch,
+      Prefill prefill) {
+    new LockstepDecoder(turbo, KvPrecision.PACKED, observer, tally).decode(batch, prefill);
+  }
+
+  /**
+   * With this seed no key or value lies so near to an end of its range that rounding could move it
+   * over: counts stay the same with all ranges wider or narrower by ten times what floats are off.
+   */
+  private void requireNoneNearAnEnd(KvCodec codec, BiConsumer<TurboEngine, RangeTally> run) {
+    List<RangeCounts> counts = new ArrayList<>();
+    for (double wider : new double[] {-10 * FLOAT_LIMIT, 0, 10 * FLOAT_LIMIT}) {
+      try (TurboEngine turbo = reference.turbo(withRanges(codec, wider))) {
+        RangeTally tally = new RangeTally();
+        run.accept(turbo, tally);
+        counts.add(tally.counts());
+      }
+    }
+    assertThat(counts).as("seed %d", SEED).containsOnly(counts.get(0));
+  }
+
+  /** The same codec with calibrated ranges. */
+  private static KvCodec withRanges(KvCodec codec, double wider) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    return new KvCodec(
+        codec.heads().stream()
+            .map(
+                layer ->
+                    layer.stream()
+                        .map(
+                            head ->
+                                RandomCodec.withRanges(
+                                    head, range(random, wider), range(random, wider)))
+                        .toList())
+            .toList(),
+        codec.tail());
+  }
+
+  private static ChannelRange range(SplittableRandom random, double wider) {
+    float[] lowest = new float[HEAD_DIM];
+    float[] highest = new float[HEAD_DIM];
+    for (int c = 0; c < HEAD_DIM; c++) {
+      lowest[c] = (float) (random.nextDouble(-3, -1) - wider);
+      highest[c] = (float) (random.nextDouble(1, 3) + wider);
+    }
+    return new ChannelRange(lowest, highest);
   }
 
   @Test
