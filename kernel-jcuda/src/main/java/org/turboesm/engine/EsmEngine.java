@@ -23,6 +23,16 @@ public interface EsmEngine extends AutoCloseable {
   float[] encode(TokenBatch batch, ForwardObserver observer);
 
   /**
+   * The mean embeddings that {@link #encode} leads to, as {@link Pooling#means} takes them but for
+   * the rounding of sums: an engine whose hidden states lie elsewhere brings no others here.
+   *
+   * @return [sequences, hidden]
+   */
+  default float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer) {
+    return Pooling.means(encode(batch, observer), batch);
+  }
+
+  /**
    * The language-model head on last hidden states.
    *
    * @param hidden [rows, hidden]

@@ -24,6 +24,15 @@ public interface TurboEngine extends AutoCloseable {
   }
 
   /**
+   * The mean embeddings that {@link #turbo} leads to, as {@link EsmEngine#meanEmbeddings}.
+   *
+   * @return [sequences, hidden]
+   */
+  default float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+    return Pooling.means(turbo(batch, observer, tally), batch);
+  }
+
+  /**
    * Prefills a cache for each sequence: the prefixes run bidirectionally among themselves with
    * full-precision attention, and their keys and values are cached and stay as they are.
    *

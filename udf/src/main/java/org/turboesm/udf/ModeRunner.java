@@ -6,9 +6,11 @@ import org.turboesm.engine.DecodedBatch;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.KvPrecision;
 import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.engine.Pooling;
 import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
+import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
@@ -43,31 +45,46 @@ final class ModeRunner implements AutoCloseable {
     HiddenStateCollector collector =
         new HiddenStateCollector(settings.layers(), batch.size(), engine.config().hiddenSize());
     return switch (mode) {
-      case ENCODE ->
-          new HiddenStates(
-              engine.encode(batch, collector.wholeBatch()),
-              collector.states(),
-              0,
-              RangeCounts.NONE);
-      case TURBO -> {
-        TurboEngine packed = turboEngine();
-        RangeTally tally = new RangeTally();
-        float[] hidden = packed.turbo(batch, collector.wholeBatch(), tally);
-        yield new HiddenStates(hidden, collector.states(), packedBytes(batch), tally.counts());
-      }
-      case DECODE -> {
-        TurboEngine packed = turboEngine();
-        RangeTally tally = new RangeTally();
-        DecodedBatch decoded =
-            new LockstepDecoder(packed, KvPrecision.PACKED, collector, tally)
-                .decode(batch, settings.prefill());
-        yield new HiddenStates(
-            decoded.hidden(),
-            collector.states(),
-            Arrays.stream(decoded.cacheBytes()).sum(),
-            tally.counts());
-      }
+      case ENCODE -> encode(batch, collector);
+      case TURBO -> turbo(batch, collector);
+      case DECODE -> decode(batch, collector);
     };
+  }
+
+  private HiddenStates encode(TokenBatch batch, HiddenStateCollector collector) {
+    ForwardObserver observer = collector.wholeBatch();
+    float[] last = lastStates() ? engine.encode(batch, observer) : null;
+    float[] means =
+        last == null ? engine.meanEmbeddings(batch, observer) : Pooling.means(last, batch);
+    return new HiddenStates(means, last, collector.states(), 0, RangeCounts.NONE);
+  }
+
+  private HiddenStates turbo(TokenBatch batch, HiddenStateCollector collector) {
+    TurboEngine packed = turboEngine();
+    ForwardObserver observer = collector.wholeBatch();
+    RangeTally tally = new RangeTally();
+    float[] last = lastStates() ? packed.turbo(batch, observer, tally) : null;
+    float[] means =
+        last == null ? packed.meanEmbeddings(batch, observer, tally) : Pooling.means(last, batch);
+    return new HiddenStates(means, last, collector.states(), packedBytes(batch), tally.counts());
+  }
+
+  private HiddenStates decode(TokenBatch batch, HiddenStateCollector collector) {
+    RangeTally tally = new RangeTally();
+    DecodedBatch decoded =
+        new LockstepDecoder(turboEngine(), KvPrecision.PACKED, collector, tally)
+            .decode(batch, settings.prefill());
+    return new HiddenStates(
+        Pooling.means(decoded.hidden(), batch),
+        decoded.hidden(),
+        collector.states(),
+        Arrays.stream(decoded.cacheBytes()).sum(),
+        tally.counts());
+  }
+
+  /** Whether single tokens' last hidden states are asked for. */
+  private boolean lastStates() {
+    return settings.cls() || settings.residues();
   }
 
   private TurboEngine turboEngine() {

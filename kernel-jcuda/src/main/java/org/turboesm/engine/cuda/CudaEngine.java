@@ -106,20 +106,27 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] encode(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> encode(lane, batch, observer));
+    return passes.run(lane -> encode(lane, batch, observer, PassResult.HIDDEN_STATES));
   }
 
-  private float[] encode(Lane lane, TokenBatch batch, ForwardObserver observer) {
+  @Override
+  public float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer) {
+    return passes.run(lane -> encode(lane, batch, observer, PassResult.MEANS));
+  }
+
+  private float[] encode(Lane lane, TokenBatch batch, ForwardObserver observer, PassResult result) {
     EsmConfig config = config();
     List<int[]> arrays = new ArrayList<>(PassInputs.arrays(batch, config));
     arrays.addAll(PrefillInputs.arrays(batch, forward.kernels().prefill().tiling()));
+    arrays.addAll(result.arrays(batch));
     DeviceRotary.Table angles = forward.rotary().table(batch.positions());
     lane.arena()
         .reset(
             Lane.uploadBytes(arrays) + Workspace.bytes(config, forward.precision(), batch.size()));
     List<DevicePointer> uploaded = lane.upload(arrays);
     PassInputs inputs = PassInputs.of(batch.size(), uploaded);
-    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
+    int prefillEnd = PassInputs.ARRAYS + PrefillInputs.ARRAYS;
+    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, prefillEnd));
     Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), batch.size());
     KernelSet kernels = forward.kernels();
     forward.run(
@@ -141,7 +148,13 @@ final class CudaEngine implements EsmEngine {
           prefill.attend(on, kernels, config.heads(), w);
         },
         observer);
-    return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    return result.download(
+        lane,
+        kernels.pooling(),
+        config,
+        batch,
+        workspace,
+        uploaded.subList(prefillEnd, uploaded.size()));
   }
 
   @Override

@@ -39,10 +39,16 @@ final class CudaTurboEngine implements TurboEngine {
 
   @Override
   public float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
-    return passes.run(lane -> turbo(lane, batch, observer, tally));
+    return passes.run(lane -> turbo(lane, batch, observer, tally, PassResult.HIDDEN_STATES));
   }
 
-  private float[] turbo(Lane lane, TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+  @Override
+  public float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+    return passes.run(lane -> turbo(lane, batch, observer, tally, PassResult.MEANS));
+  }
+
+  private float[] turbo(
+      Lane lane, TokenBatch batch, ForwardObserver observer, RangeTally tally, PassResult result) {
     EsmConfig config = forward.config();
     KernelPrecision precision = forward.precision();
     int[] firstSlots = BlockPlacement.firstSlots(batch.lengths());
@@ -51,6 +57,7 @@ final class CudaTurboEngine implements TurboEngine {
     arrays.addAll(PrefillInputs.arrays(batch, forward.kernels().prefill().tiling()));
     int[] entries = BlockPlacement.entries(batch, s -> firstSlots[s], false);
     arrays.add(entries);
+    arrays.addAll(result.arrays(batch));
     DeviceRotary.Table angles = forward.rotary().table(batch.positions());
 
     long wordBytes = slots * codec.mostWordsPerSlot() * Integer.BYTES;
@@ -67,10 +74,9 @@ final class CudaTurboEngine implements TurboEngine {
                 + (observer.seesAttention() ? 3 * DeviceArena.aligned(readBytes) : 0));
     List<DevicePointer> uploaded = lane.upload(arrays);
     PassInputs inputs = PassInputs.of(batch.size(), uploaded);
-    PrefillInputs prefill =
-        PrefillInputs.of(
-            uploaded.subList(PassInputs.ARRAYS, PassInputs.ARRAYS + PrefillInputs.ARRAYS));
-    TokenBlocks blocks = new TokenBlocks(uploaded.get(uploaded.size() - 1), entries.length / 4);
+    int prefillEnd = PassInputs.ARRAYS + PrefillInputs.ARRAYS;
+    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, prefillEnd));
+    TokenBlocks blocks = new TokenBlocks(uploaded.get(prefillEnd), entries.length / 4);
     Workspace workspace = Workspace.take(lane.arena(), config, precision, batch.size());
     PackedSlots cache =
         new PackedSlots(
@@ -93,9 +99,16 @@ final class CudaTurboEngine implements TurboEngine {
         workspace,
         new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, ranges, read),
         observer);
-    float[] hidden = lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+    float[] states =
+        result.download(
+            lane,
+            forward.kernels().pooling(),
+            config,
+            batch,
+            workspace,
+            uploaded.subList(prefillEnd + 1, uploaded.size()));
     ranges.addTo(tally, lane, codec.codec(), RangeTally.lookedAt(batch.positionOfToken()));
-    return hidden;
+    return states;
   }
 
   @Override

@@ -18,6 +18,7 @@ final class KernelSet implements AutoCloseable {
   private final PrefillAttentionKernels prefill;
   private final FullDecodeKernels fullDecode;
   private final PackedDecodeKernels packedDecode;
+  private final PoolingKernels pooling;
   private final LayerNormKernels headNorm;
   private final GeluKernels headGelu;
 
@@ -36,6 +37,7 @@ final class KernelSet implements AutoCloseable {
       prefill = new PrefillAttentionKernels(library, storage, headDim);
       fullDecode = new FullDecodeKernels(library, storage, headDim);
       packedDecode = new PackedDecodeKernels(library, headDim);
+      pooling = new PoolingKernels(library);
       headNorm = new LayerNormKernels(library, Precision.F32, hidden);
       headGelu = new GeluKernels(library, Precision.F32, hidden);
     } catch (RuntimeException e) {
@@ -83,6 +85,10 @@ final class KernelSet implements AutoCloseable {
 
   PackedDecodeKernels packedDecode() {
     return packedDecode;
+  }
+
+  PoolingKernels pooling() {
+    return pooling;
   }
 
   /** The language-model head's LayerNorm, in floats. */

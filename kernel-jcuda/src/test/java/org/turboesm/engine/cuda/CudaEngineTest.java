@@ -17,12 +17,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.engine.DecodeSession;
 import org.turboesm.engine.DecodedBatch;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.KvPrecision;
 import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.engine.Pooling;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.Prefill;
 import org.turboesm.engine.RandomProteins;
@@ -244,6 +246,47 @@ class CudaEngineTest {
       assertThat(watched).isEqualTo(unseen);
       // The rows of a step that are padding are not shown: 3 prefixes, then at most 3 rows.
       assertThat(seen.arrays.get(seen.arrays.size() - 1)).hasSize(HEADS * HEAD_DIM);
+    }
+  }
+
+  /** One protein, many, and some so short that a block of tokens holds several. */
+  @ParameterizedTest
+  @ValueSource(strings = {"3", "3 34 65 3 130", "40 4 4 5 3"})
+  void meanEmbeddingsEqualThoseOfTheHiddenStates(String lengths) {
+    open(Precision.F32);
+    TokenBatch batch =
+        batch(Arrays.stream(lengths.split(" ")).mapToInt(Integer::parseInt).toArray());
+    RangeTally tally = new RangeTally();
+    RangeTally tallyOfStates = new RangeTally();
+    try (TurboEngine turbo = engine.turbo(codec(true))) {
+      checkMeans(
+          engine.meanEmbeddings(batch, ForwardObserver.NONE),
+          engine.encode(batch, ForwardObserver.NONE),
+          batch);
+      checkMeans(
+          turbo.meanEmbeddings(batch, ForwardObserver.NONE, tally),
+          turbo.turbo(batch, ForwardObserver.NONE, tallyOfStates),
+          batch);
+    }
+    assertThat(tally.counts()).isEqualTo(tallyOfStates.counts());
+  }
+
+  /**
+   * The device adds up to 128 floats in up to 8 + 16 additions, divides, and the host rounds once:
+   * each is off by half a unit in the last place of the magnitudes' sum.
+   */
+  private static void checkMeans(float[] means, float[] hidden, TokenBatch batch) {
+    float[] expected = Pooling.means(hidden, batch);
+    float[] magnitudes = hidden.clone();
+    for (int i = 0; i < magnitudes.length; i++) {
+      magnitudes[i] = Math.abs(magnitudes[i]);
+    }
+    float[] meanMagnitudes = Pooling.means(magnitudes, batch);
+    assertThat(means).hasSameSizeAs(expected);
+    for (int i = 0; i < means.length; i++) {
+      assertThat(Math.abs(means[i] - expected[i]))
+          .as("mean %d, seed %d", i, SEED)
+          .isLessThanOrEqualTo(26 * 0x1p-24f * meanMagnitudes[i]);
     }
   }
 
