@@ -1,6 +1,5 @@
 // Decode's step before attention: finishes the query, key and value of one new token a sequence and
-// puts key and value into its cache. Options: -DPRECISION, -DHEAD_DIM,
-// -DTOKENS_A_LOOK.
+// puts key and value into its cache. Options: -DPRECISION, -DHEAD_DIM, -DTOKENS_A_LOOK.
 //
 // append_qkv maps a query and a key by a matrix each, so the maps, 8 * HEAD_DIM^2 bytes a head, are
 // what it reads: a thread block takes APPEND_ROWS rows of one head, and loads each map once for

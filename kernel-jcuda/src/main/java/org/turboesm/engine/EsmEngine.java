@@ -52,6 +52,18 @@ public interface EsmEngine extends AutoCloseable {
   float[] projectAttention(int layer, float[] attended, int rows);
 
   /**
+   * How far two attention outputs of a layer are apart after {@link #projectAttention}, but for the
+   * rounding of sums: an engine that projects elsewhere brings no projected rows here.
+   *
+   * @param reference [rows, heads, headDim]
+   * @param actual [rows, heads, headDim]
+   */
+  default RowErrors projectedErrors(int layer, float[] reference, float[] actual, int rows) {
+    return RowErrors.of(
+        projectAttention(layer, reference, rows), projectAttention(layer, actual, rows), rows);
+  }
+
+  /**
    * Readies the model to run over a packed cache: folds the codec's value transforms into the
    * weights. The result shares this engine's other weights and must be closed before it.
    */

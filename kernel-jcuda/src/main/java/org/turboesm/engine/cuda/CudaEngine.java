@@ -1,6 +1,7 @@
 package org.turboesm.engine.cuda;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
@@ -11,6 +12,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RowErrors;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmWeights;
@@ -243,6 +245,54 @@ final class CudaEngine implements EsmEngine {
   }
 
   private float[] projectAttention(Lane lane, int layer, float[] attended, int rows) {
+    DevicePointer output = queueProjection(lane, layer, attended, rows, 0);
+    return lane.floats(output, rows * config().hiddenSize());
+  }
+
+  @Override
+  public RowErrors projectedErrors(int layer, float[] reference, float[] actual, int rows) {
+    return passes.run(lane -> projectedErrors(lane, layer, reference, actual, rows));
+  }
+
+  private RowErrors projectedErrors(
+      Lane lane, int layer, float[] reference, float[] actual, int rows) {
+    int hidden = config().hiddenSize();
+    int size = rows * hidden;
+    float[] both = Arrays.copyOf(reference, 2 * size);
+    System.arraycopy(actual, 0, both, size, size);
+    long errorBytes = 2L * rows * Float.BYTES;
+    DevicePointer projected =
+        queueProjection(lane, layer, both, 2 * rows, DeviceArena.aligned(errorBytes));
+    DevicePointer errors = lane.arena().take(errorBytes);
+    long halfBytes = (long) size * Float.BYTES;
+    forward
+        .kernels()
+        .fidelity()
+        .rowErrors(
+            lane.stream(),
+            rows,
+            hidden,
+            projected.range(0, halfBytes),
+            projected.range(halfBytes, halfBytes),
+            errors);
+    float[] found = lane.floats(errors, 2 * rows);
+    RowErrors result = new RowErrors(new double[rows], new double[rows]);
+    for (int r = 0; r < rows; r++) {
+      result.squaredReference()[r] = found[2 * r];
+      result.squaredError()[r] = found[2 * r + 1];
+    }
+    return result;
+  }
+
+  /**
+   * Queues W_o o + b_o.
+   *
+   * @param attended [rows, heads, headDim]
+   * @param moreBytes of the arena that are wanted besides
+   * @return floats, [rows, hidden]
+   */
+  private DevicePointer queueProjection(
+      Lane lane, int layer, float[] attended, int rows, long moreBytes) {
     int size = rows * config().hiddenSize();
     KernelPrecision precision = forward.precision();
     List<int[]> arrays =
@@ -255,7 +305,8 @@ final class CudaEngine implements EsmEngine {
         .reset(
             Lane.uploadBytes(arrays)
                 + Workspace.bytes(config(), precision, rows)
-                + DeviceArena.aligned(outputBytes));
+                + DeviceArena.aligned(outputBytes)
+                + moreBytes);
     DevicePointer input = lane.upload(arrays).get(0);
     Workspace w = Workspace.take(lane.arena(), config(), precision, rows);
     DevicePointer output = lane.arena().take(outputBytes);
@@ -274,7 +325,7 @@ final class CudaEngine implements EsmEngine {
             config().hiddenSize(),
             forward.multiply(lane, linear, linearInput, rows, w.delta()),
             output);
-    return lane.floats(output, size);
+    return output;
   }
 
   private static int[] bits(float[] values, int count) {

@@ -19,6 +19,7 @@ final class KernelSet implements AutoCloseable {
   private final FullDecodeKernels fullDecode;
   private final PackedDecodeKernels packedDecode;
   private final PoolingKernels pooling;
+  private final FidelityKernels fidelity;
   private final LayerNormKernels headNorm;
   private final GeluKernels headGelu;
 
@@ -38,6 +39,7 @@ final class KernelSet implements AutoCloseable {
       fullDecode = new FullDecodeKernels(library, storage, headDim);
       packedDecode = new PackedDecodeKernels(library, headDim);
       pooling = new PoolingKernels(library);
+      fidelity = new FidelityKernels(library);
       headNorm = new LayerNormKernels(library, Precision.F32, hidden);
       headGelu = new GeluKernels(library, Precision.F32, hidden);
     } catch (RuntimeException e) {
@@ -89,6 +91,10 @@ final class KernelSet implements AutoCloseable {
 
   PoolingKernels pooling() {
     return pooling;
+  }
+
+  FidelityKernels fidelity() {
+    return fidelity;
   }
 
   /** The language-model head's LayerNorm, in floats. */

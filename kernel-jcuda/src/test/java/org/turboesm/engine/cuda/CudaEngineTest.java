@@ -2,6 +2,7 @@ package org.turboesm.engine.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,6 +30,7 @@ import org.turboesm.engine.Precision;
 import org.turboesm.engine.Prefill;
 import org.turboesm.engine.RandomProteins;
 import org.turboesm.engine.RangeTally;
+import org.turboesm.engine.RowErrors;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
@@ -147,6 +149,44 @@ class CudaEngineTest {
             relativeError(
                 engine.logits(hidden, batch.size()), reference.logits(hidden, batch.size())))
         .isLessThan(FLOAT_LIMIT);
+  }
+
+  /**
+   * The rows that are compared leave another GEMM than those that come to the host, in F32 and INT8
+   * equal but for the order of sums, in BF16 but for a unit in the last place, 2^-8. Lengths are
+   * off by no more, and their squares by half of the roundings of sums of 48 squares: at most 2 + 4
+   * + 5 additions, and 2 of the difference and its square.
+   */
+  @ParameterizedTest
+  @CsvSource({"F32, 1e-5", "BF16, 0.00390625", "INT8, 1e-5"})
+  void projectedErrorsAreThoseOfTheProjectedRows(Precision precision, double rounding) {
+    open(precision);
+    int rows = 41;
+    SplittableRandom random = new SplittableRandom(SEED);
+    float[] reference = RandomRows.normal(random, rows * HEADS * HEAD_DIM, 0, 1);
+    float[] actual = RandomRows.normal(random, rows * HEADS * HEAD_DIM, 0, 0.1);
+    for (int i = 0; i < actual.length; i++) {
+      actual[i] += reference[i];
+    }
+
+    RowErrors found = engine.projectedErrors(1, reference, actual, rows);
+
+    RowErrors expected =
+        RowErrors.of(
+            engine.projectAttention(1, reference, rows),
+            engine.projectAttention(1, actual, rows),
+            rows);
+    for (int r = 0; r < rows; r++) {
+      double length = Math.sqrt(expected.squaredReference()[r]);
+      double error = Math.sqrt(expected.squaredError()[r]);
+      assertThat(Math.sqrt(found.squaredReference()[r]))
+          .as("row %d, seed %d", r, SEED)
+          .isCloseTo(length, within((rounding + 7 * 0x1p-24) * length));
+      // Of both rows, and the second is no longer than the first and the difference.
+      assertThat(Math.sqrt(found.squaredError()[r]))
+          .as("row %d, seed %d", r, SEED)
+          .isCloseTo(error, within(rounding * (2 * length + error) + 7 * 0x1p-24 * error));
+    }
   }
 
   @Test
