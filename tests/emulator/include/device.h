@@ -336,5 +336,7 @@ inline int atomicCAS(int* address, int expected, int desired) {
   return expected;
 }
 
-// Bytes that this module's kernels have loaded through memory.cuh; read by cuModuleGetGlobal.
+// Bytes that this module's kernels have loaded through memory.cuh, and those of them that were streamed,
+// load_streaming and copy_async; read by cuModuleGetGlobal.
 extern "C" __attribute__((visibility("default"))) unsigned long long emulator_loaded_bytes;
+extern "C" __attribute__((visibility("default"))) unsigned long long emulator_streamed_bytes;

@@ -1,14 +1,19 @@
-// The kernels' memory.cuh for the emulator: the same functions without PTX. Loads are counted, and
-// an asynchronous copy arrives only when it is waited for.
+// The kernels' memory.cuh for the emulator: the same functions without PTX. Loads are counted, those of
+// words that are read once also apart, and an asynchronous copy arrives only when it is waited for.
 #pragma once
 
+inline void emulator_count_streamed(unsigned long long bytes) {
+  emulator_loaded_bytes += bytes;
+  emulator_streamed_bytes += bytes;
+}
+
 inline unsigned load_streaming(const unsigned* address) {
-  emulator_loaded_bytes += sizeof(unsigned);
+  emulator_count_streamed(sizeof(unsigned));
   return *address;
 }
 
 inline uint4 load_streaming(const uint4* address) {
-  emulator_loaded_bytes += sizeof(uint4);
+  emulator_count_streamed(sizeof(uint4));
   return *address;
 }
 
@@ -19,12 +24,8 @@ inline T load_cached(const T* address) {
 }
 
 inline void copy_async(void* shared, const void* global, TURBOESM_EMULATOR_PLACE) {
-  emulator_loaded_bytes += 16;
+  emulator_count_streamed(16);
   turboesm_emulator_copy_async(shared, global, "copy_async", file, line);
-}
-
-inline void zero_async(void* shared, const void*, TURBOESM_EMULATOR_PLACE) {
-  turboesm_emulator_copy_async(shared, nullptr, "zero_async", file, line);
 }
 
 inline void copy_async_commit() { turboesm_emulator_copy_async_commit(); }

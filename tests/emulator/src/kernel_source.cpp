@@ -128,6 +128,7 @@ std::string registration_of(const std::vector<KernelDeclaration>& kernels,
       "];\n"
       "static unsigned char* turboesm_emulator_dynamic_shared() { return smem_raw; }\n"
       "unsigned long long emulator_loaded_bytes = 0;\n"
+      "unsigned long long emulator_streamed_bytes = 0;\n"
       "static const KernelEntry turboesm_emulator_kernels[] = {\n";
   for (const KernelDeclaration& kernel : kernels) {
     text += "    turboesm_emulator_binding<&" + kernel.name + ">::entry(\"" + kernel.name + "\", " +

@@ -30,13 +30,6 @@ __device__ __forceinline__ void copy_async(void* shared, const void* global) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(global) : "memory");
 }
 
-// Sixteen zero bytes, in the order of the copies.
-__device__ __forceinline__ void zero_async(void* shared, const void* any_global) {
-  unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, 0;" ::"r"(target), "l"(any_global)
-               : "memory");
-}
-
 // Closes a group of copies.
 __device__ __forceinline__ void copy_async_commit() {
   asm volatile("cp.async.commit_group;" ::: "memory");

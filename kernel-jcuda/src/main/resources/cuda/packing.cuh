@@ -12,7 +12,7 @@
 #include "kv_cache.cuh"
 #include "precision.cuh"
 #include "tensor_core.cuh"
-#include "vectors.cuh"
+#include "pieces.cuh"
 #include "warp.cuh"
 
 #define UNIT_CHANNELS 16
@@ -93,7 +93,7 @@ __device__ __forceinline__ void map_unit(float* mapped, const activation_t* tile
   for (int i = 0; i < HEAD_DIM; i++) {
     float x = tile[tile_index(i, lane)];
     float column[UNIT_CHANNELS];
-    load_vector(column, columns + i * PADDED_DIM);
+    load_piece(columns + i * PADDED_DIM, column);
 #pragma unroll
     for (int c = 0; c < UNIT_CHANNELS; c++) {
       sums[c] = fmaf(column[c], x, sums[c]);
@@ -160,16 +160,19 @@ __device__ __forceinline__ void map_unit(float* mapped, const activation_t* tile
 
 // Codes one channel of 32 tokens, a lane each, as code_of would, and leaves its planes in words.
 // The comparisons of the search are the code's bits from the highest on, so each is a plane as it
-// falls.
-__device__ __forceinline__ void pack_channel(unsigned* words, const float* thresholds, int bits,
-                                             float value, bool present) {
+// falls. table: where the channel's thresholds start. Indices stay in 32 bits: this is the
+// innermost loop, and arithmetic of 64-bit addresses would double it.
+__device__ __forceinline__ void pack_channel(unsigned* words, const float* thresholds, int table,
+                                             int bits, float value, bool present) {
   bool first_lane = threadIdx.x % WARP == 0;
-  int code = 0;
+  int undecided = table - 1;
+  int step = 1 << bits;
   for (int plane = bits - 1; plane >= 0; plane--) {
-    float threshold = thresholds[code + (1 << plane) - 1];
-    bool above = value > threshold && present;
+    step >>= 1;
+    int middle = undecided + step;
+    bool above = value > thresholds[middle] && present;
     unsigned word = __ballot_sync(ALL_LANES, above);
-    code += above ? 1 << plane : 0;
+    undecided = above ? middle : undecided;
     if (first_lane) {
       words[plane] = word;
     }
@@ -221,7 +224,7 @@ __device__ __forceinline__ void pack_unit(unsigned* slot_words, const channel_co
   int planes = 0;
   for (int c = 0; c < channels; c++) {
     int4 code = *reinterpret_cast<const int4*>(codes + c);
-    pack_channel(staged + planes, thresholds + code.z, code.y, values(c), present);
+    pack_channel(staged + planes, thresholds, code.z, code.y, values(c), present);
     planes += code.y;
   }
   __syncwarp();

@@ -1,6 +1,7 @@
-// Neighbouring elements of a row that one thread reads or writes at once, as floats. A piece of N
-// elements lies at a multiple of its own size, at most 16 bytes: rows whose width N divides, in
-// buffers that begin at a multiple of 16, are cut into such pieces. One element needs no alignment.
+// Neighbouring elements that one thread reads or writes at once, as floats: 1, 4 or 8 of them, by
+// loads and stores of up to 16 bytes. A piece of N elements lies at a multiple of its own size, at
+// most 16 bytes: rows whose width N divides, in buffers that begin at a multiple of 16, are cut into
+// such pieces. One element needs no alignment.
 #pragma once
 
 #include "bfloat16.cuh"
@@ -17,34 +18,28 @@ __device__ __forceinline__ void load_piece(const bfloat16* source, float (&piece
   piece[0] = to_float(*source);
 }
 
-__device__ __forceinline__ void load_piece(const float* source, float (&piece)[4]) {
-  float4 four = *reinterpret_cast<const float4*>(source);
-  piece[0] = four.x;
-  piece[1] = four.y;
-  piece[2] = four.z;
-  piece[3] = four.w;
+template <int N>
+__device__ __forceinline__ void load_piece(const float* source, float (&piece)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; i += 4) {
+    float4 four = *reinterpret_cast<const float4*>(source + i);
+    piece[i] = four.x;
+    piece[i + 1] = four.y;
+    piece[i + 2] = four.z;
+    piece[i + 3] = four.w;
+  }
 }
 
-__device__ __forceinline__ void load_piece(const float* source, float (&piece)[8]) {
-  const float4* fours = reinterpret_cast<const float4*>(source);
-  float4 low = fours[0];
-  float4 high = fours[1];
-  piece[0] = low.x;
-  piece[1] = low.y;
-  piece[2] = low.z;
-  piece[3] = low.w;
-  piece[4] = high.x;
-  piece[5] = high.y;
-  piece[6] = high.z;
-  piece[7] = high.w;
-}
-
-__device__ __forceinline__ void load_piece(const int* source, float (&piece)[4]) {
-  int4 four = *reinterpret_cast<const int4*>(source);
-  piece[0] = static_cast<float>(four.x);
-  piece[1] = static_cast<float>(four.y);
-  piece[2] = static_cast<float>(four.z);
-  piece[3] = static_cast<float>(four.w);
+template <int N>
+__device__ __forceinline__ void load_piece(const int* source, float (&piece)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; i += 4) {
+    int4 four = *reinterpret_cast<const int4*>(source + i);
+    piece[i] = static_cast<float>(four.x);
+    piece[i + 1] = static_cast<float>(four.y);
+    piece[i + 2] = static_cast<float>(four.z);
+    piece[i + 3] = static_cast<float>(four.w);
+  }
 }
 
 __device__ __forceinline__ void load_piece(const bfloat16* source, float (&piece)[4]) {
@@ -75,8 +70,13 @@ __device__ __forceinline__ void store_piece(bfloat16* target, const float (&piec
   *target = to_bfloat16(piece[0]);
 }
 
-__device__ __forceinline__ void store_piece(float* target, const float (&piece)[4]) {
-  *reinterpret_cast<float4*>(target) = make_float4(piece[0], piece[1], piece[2], piece[3]);
+template <int N>
+__device__ __forceinline__ void store_piece(float* target, const float (&piece)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; i += 4) {
+    *reinterpret_cast<float4*>(target + i) =
+        make_float4(piece[i], piece[i + 1], piece[i + 2], piece[i + 3]);
+  }
 }
 
 __device__ __forceinline__ void store_piece(bfloat16* target, const float (&piece)[4]) {

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "precision.cuh"
-#include "vectors.cuh"
+#include "pieces.cuh"
 
 #define QUERY 0
 #define KEY 1
@@ -44,16 +44,16 @@ __device__ __forceinline__ void load_chunk(float (&low)[CHUNK], float (&high)[CH
                                            int chunk) {
   int column = column_of(p, part, head, chunk * CHUNK);
   const product_t* products = p.products + product_of(p, row, column);
-  load_vector(low, products);
-  load_vector(high, products + HALF_DIM);
+  load_piece(products, low);
+  load_piece(products + HALF_DIM, high);
   float low_bias[CHUNK], high_bias[CHUNK];
-  load_vector(low_bias, p.bias + column);
-  load_vector(high_bias, p.bias + column + HALF_DIM);
+  load_piece(p.bias + column, low_bias);
+  load_piece(p.bias + column + HALF_DIM, high_bias);
 #if PRECISION == PRECISION_INT8
   float row_scale = p.row_scales[row];
   float low_scales[CHUNK], high_scales[CHUNK];
-  load_vector(low_scales, p.column_scales + column);
-  load_vector(high_scales, p.column_scales + column + HALF_DIM);
+  load_piece(p.column_scales + column, low_scales);
+  load_piece(p.column_scales + column + HALF_DIM, high_scales);
 #endif
 #pragma unroll
   for (int i = 0; i < CHUNK; i++) {
@@ -87,8 +87,8 @@ __device__ __forceinline__ void finish_chunk(finished_chunk& x, const projection
   load_chunk(x.value_low, x.value_high, p, row, VALUE, head, chunk);
   float cosines[CHUNK], sines[CHUNK];
   long long angle = static_cast<long long>(position) * HALF_DIM + chunk * CHUNK;
-  load_vector(cosines, p.cosines + angle);
-  load_vector(sines, p.sines + angle);
+  load_piece(p.cosines + angle, cosines);
+  load_piece(p.sines + angle, sines);
 #pragma unroll
   for (int i = 0; i < CHUNK; i++) {
     rotate(x.query_low[i], x.query_high[i], p.sm_scale * cosines[i], p.sm_scale * sines[i]);
@@ -129,6 +129,6 @@ __device__ __forceinline__ long long head_of_row(int row, int heads, int head) {
 // Stores a chunk of both halves; x is the head's start.
 __device__ __forceinline__ void store_chunk(activation_t* x, int chunk, const float (&low)[CHUNK],
                                             const float (&high)[CHUNK]) {
-  store_vector(x + chunk * CHUNK, low);
-  store_vector(x + chunk * CHUNK + HALF_DIM, high);
+  store_piece(x + chunk * CHUNK, low);
+  store_piece(x + chunk * CHUNK + HALF_DIM, high);
 }

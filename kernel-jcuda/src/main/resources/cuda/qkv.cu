@@ -8,7 +8,7 @@
 // tokens of one head: the rounded keys and values go to shared memory as they go to global memory,
 // so what attention sees and what the cache holds are the same numbers, and nothing is read twice.
 // A unit of 16 channels is a warp's work: keys are mapped, 2 * 32 * HEAD_DIM^2 flops a block, and
-// every channel is coded, about seven instructions a bit for 32 tokens. The cache adds about a
+// every channel is coded, about eight instructions a bit for 32 tokens. The cache adds about a
 // tenth to the bytes written. Token blocks run along the grid's x, so blocks that share an SM
 // mostly share a head's map and thresholds in L1.
 //
@@ -23,6 +23,10 @@
 
 #define ROTATE_THREADS 256
 #define BLOCK_THREADS 128
+// Of a multiprocessor, at least: 24 warps, 20 in float, whose sums of a map take more registers,
+// and 12 where a block has up to 46 KiB of shared memory. Without it the compiler takes more blocks
+// for possible, and spills.
+#define PACK_RESIDENT_BLOCKS (HEAD_DIM > 64 ? 3 : PRECISION == PRECISION_F32 ? 5 : 6)
 
 constexpr int BLOCK_WARPS = BLOCK_THREADS / WARP;
 
@@ -124,7 +128,7 @@ __device__ __forceinline__ unsigned largest_magnitudes(const activation_t* tile,
 // words: [slots, words_per_slot]
 // value_scales: [slots, heads, 32], or null where no head scales its values by token
 // tails: [sequences, heads, 2, HEAD_DIM, 32], or null where no block goes to a tail
-extern "C" __global__ void __launch_bounds__(BLOCK_THREADS)
+extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, PACK_RESIDENT_BLOCKS)
     rotate_pack_qkv(const product_t* __restrict__ products, const float* __restrict__ row_scales,
                     const float* __restrict__ column_scales, const float* __restrict__ bias,
                     const int* __restrict__ positions, const float* __restrict__ cosines,
@@ -155,13 +159,11 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS)
   unsigned looked_at = 0;
   if (outside != nullptr) {
     looked_at = __ballot_sync(ALL_LANES, present && looks_at(positions[block.x + lane]));
-    ranges += head * 2 * HEAD_DIM;
-    outside += head * 2;
     for (int unit = warp; unit < UNITS; unit += BLOCK_WARPS) {
       int first = unit * UNIT_CHANNELS;
       tile_channels values_of_unit = {value_tile, first, 1.0f};
-      count_outside(outside + 1, ranges + HEAD_DIM + first, channels_of_unit(unit), looked_at,
-                    values_of_unit);
+      count_outside(outside + head * 2 + 1, ranges + (head * 2 + 1) * HEAD_DIM + first,
+                    channels_of_unit(unit), looked_at, values_of_unit);
     }
   }
   bool to_tail = block.w >= 0;
@@ -192,7 +194,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS)
                key_biases + head * HEAD_DIM, unit);
       if (looked_at != 0) {
         mapped_channels keys_of_unit = {mapped};
-        count_outside(outside, ranges + first, channels, looked_at, keys_of_unit);
+        count_outside(outside + head * 2, ranges + head * 2 * HEAD_DIM + first, channels, looked_at,
+                      keys_of_unit);
       }
     }
     if (to_tail) {

@@ -30,7 +30,7 @@ __device__ __forceinline__ void load_rows(activation_t* tile, const activation_t
     int channel = item % ROW_VECTORS * ROW_VECTOR;
     float x[ROW_VECTOR] = {};
     if (token < tokens) {
-      load_vector(x, rows + head_of_row(token, heads, 0) + channel);
+      load_piece(rows + head_of_row(token, heads, 0) + channel, x);
     }
     put_channels(tile, token, channel, x);
   }
@@ -48,7 +48,7 @@ __device__ __forceinline__ void store_rows(activation_t* rows, const activation_
     for (int i = 0; i < ROW_VECTOR; i++) {
       x[i] = to_float(tile[tile_index(channel + i, token)]);
     }
-    store_vector(rows + head_of_row(token, heads, 0) + channel, x);
+    store_piece(rows + head_of_row(token, heads, 0) + channel, x);
   }
 }
 
@@ -153,7 +153,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS)
       for (int i = 0; i < ROW_VECTOR; i++) {
         results[i] = mapped[(c + i) * MAPPED_STRIDE + lane];
       }
-      store_vector(target + c, results);
+      store_piece(target + c, results);
     }
     __syncwarp();
   }

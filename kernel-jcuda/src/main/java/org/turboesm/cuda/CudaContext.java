@@ -49,6 +49,14 @@ public final class CudaContext implements AutoCloseable {
     check(JCudaDriver.cuCtxSetCurrent(context), () -> "cuCtxSetCurrent of " + device.describe());
   }
 
+  /** The same, to close what is in it: a lost context is no error then. */
+  public void enterToRelease() {
+    int status = JCudaDriver.cuCtxSetCurrent(context);
+    if (!lost) {
+      check(status, () -> "cuCtxSetCurrent of " + device.describe());
+    }
+  }
+
   /** Whether the context can still be used: after some errors the driver refuses every call. */
   public boolean healthy() {
     return !lost;

@@ -88,6 +88,8 @@ public final class CudaDriver {
       return ask();
     } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
       return absent("JCuda's native library cannot be loaded: " + e.getMessage());
+    } catch (CudaException e) {
+      return absent("the NVIDIA driver does not answer: " + e.getMessage());
     }
   }
 

@@ -2,6 +2,7 @@ package org.turboesm.cuda;
 
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
 import jcuda.jcublas.JCublas2;
@@ -11,6 +12,7 @@ import jcuda.jcublas.cublasHandle;
 import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
+import org.turboesm.engine.OutOfDeviceMemoryException;
 
 /**
  * cuBLAS on one stream, with memory of its own to work in, so that it allocates nothing and can be
@@ -20,7 +22,7 @@ public final class DeviceBlas implements AutoCloseable {
   private static final String LIBRARY = "libcublas.so.12";
 
   /** What NVIDIA's documentation of cublasSetWorkspace advises for Hopper. */
-  private static final long WORKSPACE_BYTES = 32L << 20;
+  public static final long WORKSPACE_BYTES = 32L << 20;
 
   private static final Pointer ONE_FLOAT = Pointer.to(new float[] {1});
   private static final Pointer ZERO_FLOAT = Pointer.to(new float[] {0});
@@ -78,11 +80,13 @@ public final class DeviceBlas implements AutoCloseable {
   }
 
   private final cublasHandle handle = new cublasHandle();
+  private final CudaContext context;
   private final DeviceBuffer workspace;
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /**
    * @throws CudaException if cuBLAS is missing or does not start
+   * @throws OutOfDeviceMemoryException then nothing stays
    */
   public DeviceBlas(CudaStream stream) {
     unavailable()
@@ -90,15 +94,21 @@ public final class DeviceBlas implements AutoCloseable {
             reason -> {
               throw new CudaException(reason);
             });
-    check(JCublas2.cublasCreate(handle), "cublasCreate");
+    context = stream.context();
+    workspace = DeviceBuffer.allocate(context, WORKSPACE_BYTES, "cuBLAS's workspace");
     try {
-      workspace = DeviceBuffer.allocate(stream.context(), WORKSPACE_BYTES, "cuBLAS's workspace");
+      check(JCublas2.cublasCreate(handle), "cublasCreate");
+    } catch (RuntimeException e) {
+      workspace.close();
+      throw e;
+    }
+    try {
       check(JCublas2.cublasSetStream(handle, new cudaStream_t(stream.handle())), "cublasSetStream");
       check(
           JCublas2.cublasSetWorkspace(handle, workspace.handle(), WORKSPACE_BYTES),
           "cublasSetWorkspace");
     } catch (RuntimeException e) {
-      JCublas2.cublasDestroy(handle);
+      close();
       throw e;
     }
   }
@@ -162,25 +172,38 @@ public final class DeviceBlas implements AutoCloseable {
             stride,
             format.compute,
             cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
-    if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-      throw new CudaException(
-          "a product of "
-              + rows
-              + " rows, "
-              + inputs
-              + " inputs and "
-              + outputs
-              + " outputs in "
-              + format
-              + " failed with "
-              + cublasStatus.stringFor(status));
-    }
+    check(
+        status,
+        () ->
+            "a product of "
+                + rows
+                + " rows, "
+                + inputs
+                + " inputs and "
+                + outputs
+                + " outputs in "
+                + format);
   }
 
-  private static void check(int status, String call) {
-    if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-      throw new CudaException(call + " failed with " + cublasStatus.stringFor(status));
+  private void check(int status, String call) {
+    check(status, () -> call);
+  }
+
+  private void check(int status, Supplier<String> call) {
+    if (status == cublasStatus.CUBLAS_STATUS_SUCCESS) {
+      return;
     }
+    String message = call.get() + " failed with " + cublasStatus.stringFor(status);
+    if (status == cublasStatus.CUBLAS_STATUS_ALLOC_FAILED) {
+      throw new OutOfDeviceMemoryException(message);
+    }
+    try {
+      // cuBLAS says what it was doing, the driver why that failed and whether the context is lost.
+      context.synchronize();
+    } catch (CudaException e) {
+      throw new CudaException(message + ": " + e.getMessage(), e);
+    }
+    throw new CudaException(message);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.turboesm.cuda;
 
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
@@ -19,8 +20,12 @@ public final class DeviceBuffer implements DevicePointer, AutoCloseable {
         JCudaDriver.cuMemAlloc(handle, Math.max(1, bytes)),
         () ->
             String.format(
+                Locale.ROOT,
                 "allocating %,d bytes for %s on %s (%,d allocated already)",
-                bytes, purpose, context.device().describe(), context.allocatedBytes()));
+                bytes,
+                purpose,
+                context.device().describe(),
+                context.allocatedBytes()));
     context.countAllocation(bytes);
   }
 
@@ -118,6 +123,11 @@ public final class DeviceBuffer implements DevicePointer, AutoCloseable {
           JCudaDriver.cuMemcpyDtoH(target, handle, length),
           () -> "copying " + length + " bytes from the device");
     }
+  }
+
+  @Override
+  public String toString() {
+    return "DeviceBuffer[handle=" + handle + ", bytes=" + bytes + "]";
   }
 
   @Override

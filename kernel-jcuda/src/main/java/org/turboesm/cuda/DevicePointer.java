@@ -17,7 +17,7 @@ public sealed interface DevicePointer permits DeviceBuffer, DeviceRange {
    * @throws IndexOutOfBoundsException if the part does not lie within
    */
   default DevicePointer range(long offset, long length) {
-    if (offset < 0 || length < 0 || offset + length > bytes()) {
+    if (offset < 0 || length < 0 || offset > bytes() || length > bytes() - offset) {
       throw new IndexOutOfBoundsException(
           length + " bytes at " + offset + " of " + bytes() + " on the device");
     }

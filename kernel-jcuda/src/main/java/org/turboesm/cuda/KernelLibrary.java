@@ -1,9 +1,10 @@
 package org.turboesm.cuda;
 
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -14,7 +15,7 @@ public final class KernelLibrary implements AutoCloseable {
   private final CudaContext context;
   private final CubinCache cache;
   private final int architecture;
-  private final List<KernelModule> modules = new ArrayList<>();
+  private final Map<KernelVariant, KernelModule> modules = new LinkedHashMap<>();
 
   /**
    * A library without kernels yet; the context stays the caller's.
@@ -38,23 +39,25 @@ public final class KernelLibrary implements AutoCloseable {
     this.architecture = compiler.architectureFor(context.device());
   }
 
-  /**
-   * Loads the kernels of a file of the class path's folder {@code cuda}.
-   *
-   * @param defines macros and their values
-   */
-  public KernelModule compile(String file, Map<String, Integer> defines) {
-    KernelSource source = KernelSource.read(file);
-    List<String> options = KernelCompiler.options(architecture, defines);
+  /** Loads a variant; one that is loaded already is shared. */
+  public KernelModule compile(KernelVariant variant) {
+    return modules.computeIfAbsent(variant, this::load);
+  }
+
+  private KernelModule load(KernelVariant variant) {
+    KernelSource source = KernelSource.read(variant.file());
+    List<String> options = KernelCompiler.options(architecture, variant.defines());
     KernelCompiler compiler = KernelCompiler.get();
     String key = CubinCache.key(source, options, compiler.version());
-    KernelModule module =
-        cache
-            .find(key)
-            .flatMap(kept -> load(file, kept))
-            .orElseGet(() -> compile(compiler, source, options, key));
-    modules.add(module);
-    return module;
+    return cache
+        .find(key)
+        .flatMap(kept -> load(variant.file(), kept))
+        .orElseGet(() -> compile(compiler, source, options, key));
+  }
+
+  /** What is loaded. */
+  public Set<KernelVariant> variants() {
+    return Set.copyOf(modules.keySet());
   }
 
   /** Kept kernels, or nothing where the driver refuses them: it may be older than they are. */
@@ -80,7 +83,7 @@ public final class KernelLibrary implements AutoCloseable {
 
   @Override
   public void close() {
-    modules.forEach(KernelModule::close);
+    modules.values().forEach(KernelModule::close);
     modules.clear();
   }
 }

@@ -14,7 +14,11 @@ import java.util.regex.Pattern;
 record KernelSignature(String name, List<String> parameters) {
   private static final Pattern ENTRY =
       Pattern.compile("\\.visible\\s+\\.entry\\s+(\\w+)\\s*\\(([^)]*)\\)");
-  private static final Pattern PARAMETER = Pattern.compile("\\.param\\s+\\.(\\w+)\\s+\\w+");
+
+  /** A type and a name; of a pointer also what newer compilers know about where it points. */
+  private static final Pattern PARAMETER =
+      Pattern.compile(
+          "\\.param\\s+\\.(\\w+)(\\s+\\.ptr(\\s+\\.(const|global|local|shared))?(\\s+\\.align\\s+\\d+)?)?\\s+\\w+");
 
   /** All kernels of a PTX text. */
   static List<KernelSignature> parse(String ptx) {
@@ -26,8 +30,8 @@ record KernelSignature(String name, List<String> parameters) {
         if (declaration.isBlank()) {
           continue;
         }
-        Matcher parameter = PARAMETER.matcher(declaration);
-        if (!parameter.find()) {
+        Matcher parameter = PARAMETER.matcher(declaration.strip());
+        if (!parameter.matches()) {
           throw new IllegalArgumentException(
               "kernel "
                   + entry.group(1)

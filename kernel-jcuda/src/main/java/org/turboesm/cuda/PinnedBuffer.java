@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.ShortBuffer;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
@@ -25,7 +26,7 @@ public final class PinnedBuffer implements AutoCloseable {
     this.bytes = bytes;
     context.check(
         JCudaDriver.cuMemHostAlloc(pointer, bytes, 0),
-        () -> String.format("allocating %,d bytes of pinned host memory", bytes));
+        () -> String.format(Locale.ROOT, "allocating %,d bytes of pinned host memory", bytes));
   }
 
   Pointer pointer() {
@@ -52,6 +53,9 @@ public final class PinnedBuffer implements AutoCloseable {
   }
 
   private ByteBuffer view() {
+    if (closed.get()) {
+      throw new IllegalStateException("pinned memory is used after it was freed");
+    }
     return pointer.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
   }
 

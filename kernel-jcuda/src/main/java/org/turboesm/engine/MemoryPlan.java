@@ -67,9 +67,15 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
             "feed-forward, W_1 W_2",
             layers * (linear(hidden, intermediate) + linear(intermediate, hidden))),
         new Part("LayerNorm", (2 * layers + 1) * norm),
-        new Part(
-            "language-model head",
-            fullLinear(hidden, hidden) + norm + fullLinear(hidden, config.vocabularySize())));
+        new Part("language-model head", lmHeadBytes()));
+  }
+
+  /** The language-model head's part of {@link #weights}: a model may lack it. */
+  public long lmHeadBytes() {
+    long hidden = config.hiddenSize();
+    return fullLinear(hidden, hidden)
+        + 2 * hidden * Float.BYTES
+        + fullLinear(hidden, config.vocabularySize());
   }
 
   /** All of {@link #weights}. */

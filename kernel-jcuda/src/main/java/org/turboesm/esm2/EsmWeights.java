@@ -154,9 +154,14 @@ public final class EsmWeights implements AutoCloseable {
     return layerNorm(prefix + "encoder.emb_layer_norm_after");
   }
 
+  /** Whether there is a {@link #lmHead}. */
+  public boolean hasLmHead() {
+    return fileOfTensor.containsKey("lm_head.dense.weight");
+  }
+
   /** The language-model head, or empty where the folder holds the bare encoder. */
   public Optional<LmHeadWeights> lmHead() {
-    if (!fileOfTensor.containsKey("lm_head.dense.weight")) {
+    if (!hasLmHead()) {
       return Optional.empty();
     }
     int hidden = config.hiddenSize();

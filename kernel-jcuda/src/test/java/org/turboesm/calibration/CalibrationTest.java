@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.turboesm.TurboEsmException;
 import org.turboesm.kv.AffineMap;
+import org.turboesm.kv.ChannelRange;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
@@ -118,6 +119,42 @@ class CalibrationTest {
   }
 
   @Test
+  void theHashSeesRangesAndTokenScales() {
+    HeadCodec head = head(6f);
+    ChannelRange other = new ChannelRange(new float[] {-1, -1}, new float[] {1, 1});
+    assertThat(
+            List.of(
+                hashWith(head, !head.tokenScaledValues(), head.keyRange(), head.valueRange()),
+                hashWith(head, head.tokenScaledValues(), other, head.valueRange()),
+                hashWith(head, head.tokenScaledValues(), head.keyRange(), other)))
+        .doesNotContain(calibration.hash())
+        .doesNotHaveDuplicates();
+  }
+
+  /** The calibration's hash with another last head. */
+  private String hashWith(
+      HeadCodec head, boolean tokenScaledValues, ChannelRange keyRange, ChannelRange valueRange) {
+    HeadCodec other =
+        new HeadCodec(
+            head.key(),
+            head.query(),
+            head.value(),
+            head.output(),
+            head.keyCodebook(),
+            head.valueCodebook(),
+            tokenScaledValues,
+            keyRange,
+            valueRange);
+    KvCodec codec =
+        new KvCodec(
+            List.of(
+                List.of(head(1f), head(2f)), List.of(head(3f), head(4f)), List.of(head(5f), other)),
+            true);
+    return new Calibration(calibration.spec(), "a1b2", List.of("ffff", "0000"), 123, codec, null)
+        .hash();
+  }
+
+  @Test
   void theOrderOfTheProteinsIsImmaterial() {
     assertThat(
             new Calibration(
@@ -141,6 +178,15 @@ class CalibrationTest {
     Codebook values =
         new Codebook(
             new int[] {0, 2}, new float[][] {{0.25f}, {1, 2, 3, 4}}, new float[][] {{}, {1, 2, 3}});
-    return new HeadCodec(map, map, map, map, keys, values, false);
+    return new HeadCodec(
+        map,
+        map,
+        map,
+        map,
+        keys,
+        values,
+        scale == 4f,
+        new ChannelRange(new float[] {-scale, -2}, new float[] {scale, 7}),
+        new ChannelRange(new float[] {-3 * scale, 0.5f}, new float[] {3 * scale, 6}));
   }
 }

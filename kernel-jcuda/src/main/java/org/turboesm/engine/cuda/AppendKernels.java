@@ -6,6 +6,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.RangeTally;
@@ -23,20 +24,24 @@ final class AppendKernels {
   private final Kernel advance;
 
   AppendKernels(KernelLibrary library, Precision precision, int headDim) {
-    KernelModule module =
-        library.compile(
-            "append.cu",
-            Map.of(
-                "PRECISION",
-                precision.ordinal(),
-                "HEAD_DIM",
-                headDim,
-                "TOKENS_A_LOOK",
-                RangeTally.TOKENS_A_LOOK));
+    KernelModule module = library.compile(variant(precision, headDim));
     this.headDim = headDim;
     this.append = module.kernel("append_qkv");
     this.appendFull = module.kernel("append_full_qkv");
     this.advance = module.kernel("advance");
+  }
+
+  /** What the engine compiles for a model. */
+  static KernelVariant variant(Precision precision, int headDim) {
+    return new KernelVariant(
+        "append.cu",
+        Map.of(
+            "PRECISION",
+            precision.ordinal(),
+            "HEAD_DIM",
+            headDim,
+            "TOKENS_A_LOOK",
+            RangeTally.TOKENS_A_LOOK));
   }
 
   /**

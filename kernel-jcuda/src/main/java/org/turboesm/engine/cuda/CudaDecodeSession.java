@@ -359,7 +359,7 @@ final class CudaDecodeSession implements DecodeSession {
     if (lease == null) {
       return;
     }
-    context.makeCurrent();
+    context.enterToRelease();
     try {
       if (context.healthy()) {
         cache.addRangesTo(tally, lane, lookedAt);

@@ -3,6 +3,7 @@ package org.turboesm.engine.cuda;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.CudaDevice;
@@ -11,6 +12,7 @@ import org.turboesm.cuda.DeviceBlas;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.OutOfDeviceMemoryException;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.RowErrors;
 import org.turboesm.engine.TurboEngine;
@@ -32,11 +34,13 @@ final class CudaEngine implements EsmEngine {
   private final EngineCapabilities capabilities;
   private final CudaContext context;
   private final DeviceForward forward;
-  private final LanePool passes;
-  private final LanePool sessions;
+  private final LanePool lanes;
+  private final ModelRoom room;
+  private final Opened opened = new Opened();
 
   /**
    * @param weights read now, and again by {@link #turbo}; stays the caller's to close
+   * @throws TurboEsmException if the model does not fit in the device's memory
    */
   CudaEngine(
       EsmWeights weights, CudaDevice device, Precision precision, EngineCapabilities capabilities) {
@@ -45,35 +49,20 @@ final class CudaEngine implements EsmEngine {
     EsmConfig config = weights.config();
     KernelPrecision kernelPrecision = KernelPrecision.of(precision);
     requireMultiples(config, precision);
-    this.context = CudaContext.open(device);
-    List<AutoCloseable> opened = new ArrayList<>(List.of(context));
+    this.context = opened.add(CudaContext.open(device));
+    this.room = new ModelRoom(context, config, weights.hasLmHead(), precision);
     try {
-      KernelSet kernels = new KernelSet(context, config, kernelPrecision.storage());
-      opened.add(kernels);
-      DeviceWeights resident = DeviceWeights.load(context, weights, kernelPrecision.storage());
-      opened.add(resident);
-      this.forward =
-          new DeviceForward(
-              config,
-              kernelPrecision,
-              kernels,
-              resident,
-              new DeviceRotary(context, weights.inverseFrequency()));
-      this.passes = new LanePool(context, LANES);
-      this.sessions = new LanePool(context, LANES);
+      room.requireResident();
+      KernelSet kernels = opened.add(new KernelSet(context, config, kernelPrecision.storage()));
+      DeviceWeights resident =
+          opened.add(DeviceWeights.load(context, weights, kernelPrecision.storage()));
+      DeviceRotary rotary = opened.add(new DeviceRotary(context, weights.inverseFrequency()));
+      this.forward = new DeviceForward(config, kernelPrecision, kernels, resident, rotary);
+      this.lanes = opened.add(new LanePool(context, LANES));
+    } catch (OutOfDeviceMemoryException e) {
+      throw opened.closedAfter(room.refusal(e));
     } catch (RuntimeException e) {
-      closeAll(opened, e);
-      throw e;
-    }
-  }
-
-  private static void closeAll(List<AutoCloseable> opened, RuntimeException first) {
-    for (int i = opened.size() - 1; i >= 0; i--) {
-      try {
-        opened.get(i).close();
-      } catch (Exception e) {
-        first.addSuppressed(e);
-      }
+      throw opened.closedAfter(e);
     }
   }
 
@@ -108,15 +97,16 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] encode(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> encode(lane, batch, observer, PassResult.HIDDEN_STATES));
+    return lanes.run(lane -> encode(lane, batch, observer, PassResult.HIDDEN_STATES));
   }
 
   @Override
   public float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer) {
-    return passes.run(lane -> encode(lane, batch, observer, PassResult.MEANS));
+    return lanes.run(lane -> encode(lane, batch, observer, PassResult.MEANS));
   }
 
-  private float[] encode(Lane lane, TokenBatch batch, ForwardObserver observer, PassResult result) {
+  private Supplier<float[]> encode(
+      Lane lane, TokenBatch batch, ForwardObserver observer, PassResult result) {
     EsmConfig config = config();
     List<int[]> arrays = new ArrayList<>(PassInputs.arrays(batch, config));
     arrays.addAll(PrefillInputs.arrays(batch, forward.kernels().prefill().tiling()));
@@ -131,11 +121,7 @@ final class CudaEngine implements EsmEngine {
     PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, prefillEnd));
     Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), batch.size());
     KernelSet kernels = forward.kernels();
-    forward.run(
-        lane,
-        inputs,
-        angles,
-        workspace,
+    DeviceAttention attention =
         (on, layer, projections, w, observed) -> {
           kernels
               .qkv()
@@ -148,15 +134,17 @@ final class CudaEngine implements EsmEngine {
                   w.keys(),
                   w.values());
           prefill.attend(on, kernels, config.heads(), w);
-        },
-        observer);
-    return result.download(
-        lane,
-        kernels.pooling(),
-        config,
-        batch,
-        workspace,
-        uploaded.subList(prefillEnd, uploaded.size()));
+        };
+    return () -> {
+      forward.run(lane, inputs, angles, workspace, attention, observer);
+      return result.download(
+          lane,
+          kernels.pooling(),
+          config,
+          batch,
+          workspace,
+          uploaded.subList(prefillEnd, uploaded.size()));
+    };
   }
 
   @Override
@@ -170,10 +158,10 @@ final class CudaEngine implements EsmEngine {
                     new TurboEsmException(
                         "the model has no lm_head tensors, so it gives no logits; use the"
                             + " EsmForMaskedLM form of its weights"));
-    return passes.run(lane -> logits(lane, head, hidden, rows));
+    return lanes.run(lane -> logits(lane, head, hidden, rows));
   }
 
-  private float[] logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
+  private Supplier<float[]> logits(Lane lane, DeviceWeights.LmHead head, float[] hidden, int rows) {
     EsmConfig config = config();
     long hiddenBytes = (long) rows * config.hiddenSize() * Float.BYTES;
     long logitBytes = (long) rows * config.vocabularySize() * Float.BYTES;
@@ -216,7 +204,7 @@ final class CudaEngine implements EsmEngine {
             config.vocabularySize(),
             multiplyFloats(lane, head.decoder(), new LinearInput(normed, null), rows, product),
             logits);
-    return lane.floats(logits, rows * config.vocabularySize());
+    return () -> lane.floats(logits, rows * config.vocabularySize());
   }
 
   private static Product multiplyFloats(
@@ -241,20 +229,20 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] projectAttention(int layer, float[] attended, int rows) {
-    return passes.run(lane -> projectAttention(lane, layer, attended, rows));
+    return lanes.run(lane -> projectAttention(lane, layer, attended, rows));
   }
 
-  private float[] projectAttention(Lane lane, int layer, float[] attended, int rows) {
+  private Supplier<float[]> projectAttention(Lane lane, int layer, float[] attended, int rows) {
     DevicePointer output = queueProjection(lane, layer, attended, rows, 0);
-    return lane.floats(output, rows * config().hiddenSize());
+    return () -> lane.floats(output, rows * config().hiddenSize());
   }
 
   @Override
   public RowErrors projectedErrors(int layer, float[] reference, float[] actual, int rows) {
-    return passes.run(lane -> projectedErrors(lane, layer, reference, actual, rows));
+    return lanes.run(lane -> projectedErrors(lane, layer, reference, actual, rows));
   }
 
-  private RowErrors projectedErrors(
+  private Supplier<RowErrors> projectedErrors(
       Lane lane, int layer, float[] reference, float[] actual, int rows) {
     int hidden = config().hiddenSize();
     int size = rows * hidden;
@@ -275,11 +263,18 @@ final class CudaEngine implements EsmEngine {
             projected.range(0, halfBytes),
             projected.range(halfBytes, halfBytes),
             errors);
-    float[] found = lane.floats(errors, 2 * rows);
+    return () -> rowErrors(lane.floats(errors, 2 * rows));
+  }
+
+  /**
+   * @param errors [rows, 2]
+   */
+  private static RowErrors rowErrors(float[] errors) {
+    int rows = errors.length / 2;
     RowErrors result = new RowErrors(new double[rows], new double[rows]);
     for (int r = 0; r < rows; r++) {
-      result.squaredReference()[r] = found[2 * r];
-      result.squaredError()[r] = found[2 * r + 1];
+      result.squaredReference()[r] = errors[2 * r];
+      result.squaredError()[r] = errors[2 * r + 1];
     }
     return result;
   }
@@ -348,33 +343,36 @@ final class CudaEngine implements EsmEngine {
   @Override
   public TurboEngine turbo(KvCodec codec) {
     codec.requireFit(config());
-    // The lane's stream arranges the maps; its room is not needed.
-    return passes.run(
-        lane -> {
-          DeviceWeights folded = forward.weights().fold(context, weights, codec);
-          try {
-            return new CudaTurboEngine(
-                context,
-                new DeviceForward(
-                    config(), forward.precision(), forward.kernels(), folded, forward.rotary()),
-                new DeviceCodec(context, lane.stream(), forward.kernels(), codec),
-                passes,
-                sessions);
-          } catch (RuntimeException e) {
-            folded.close();
-            throw e;
-          }
-        });
+    try {
+      // The lane's stream arranges the maps; its room is not needed.
+      return lanes.run(
+          lane -> {
+            TurboEngine packed = turbo(lane, codec);
+            return () -> packed;
+          });
+    } catch (OutOfDeviceMemoryException e) {
+      throw room.refusalOfFolding(codec.tableBytes(), e);
+    }
+  }
+
+  private TurboEngine turbo(Lane lane, KvCodec codec) {
+    DeviceWeights folded = forward.weights().fold(context, weights, codec);
+    try {
+      return new CudaTurboEngine(
+          context,
+          new DeviceForward(
+              config(), forward.precision(), forward.kernels(), folded, forward.rotary()),
+          new DeviceCodec(context, lane.stream(), forward.kernels(), codec),
+          lanes);
+    } catch (RuntimeException e) {
+      folded.close();
+      throw e;
+    }
   }
 
   @Override
   public void close() {
-    context.makeCurrent();
-    sessions.close();
-    passes.close();
-    forward.rotary().close();
-    forward.weights().close();
-    forward.kernels().close();
-    context.close();
+    context.enterToRelease();
+    opened.close();
   }
 }

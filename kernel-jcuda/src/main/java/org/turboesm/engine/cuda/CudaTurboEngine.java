@@ -2,6 +2,7 @@ package org.turboesm.engine.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DevicePointer;
@@ -18,36 +19,29 @@ final class CudaTurboEngine implements TurboEngine {
   private final CudaContext context;
   private final DeviceForward forward;
   private final DeviceCodec codec;
-  private final LanePool passes;
-  private final LanePool sessions;
+  private final LanePool lanes;
 
   /**
    * @param forward with weights that are this engine's own to close
    */
-  CudaTurboEngine(
-      CudaContext context,
-      DeviceForward forward,
-      DeviceCodec codec,
-      LanePool passes,
-      LanePool sessions) {
+  CudaTurboEngine(CudaContext context, DeviceForward forward, DeviceCodec codec, LanePool lanes) {
     this.context = context;
     this.forward = forward;
     this.codec = codec;
-    this.passes = passes;
-    this.sessions = sessions;
+    this.lanes = lanes;
   }
 
   @Override
   public float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
-    return passes.run(lane -> turbo(lane, batch, observer, tally, PassResult.HIDDEN_STATES));
+    return lanes.run(lane -> turbo(lane, batch, observer, tally, PassResult.HIDDEN_STATES));
   }
 
   @Override
   public float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
-    return passes.run(lane -> turbo(lane, batch, observer, tally, PassResult.MEANS));
+    return lanes.run(lane -> turbo(lane, batch, observer, tally, PassResult.MEANS));
   }
 
-  private float[] turbo(
+  private Supplier<float[]> turbo(
       Lane lane, TokenBatch batch, ForwardObserver observer, RangeTally tally, PassResult result) {
     EsmConfig config = forward.config();
     KernelPrecision precision = forward.precision();
@@ -92,23 +86,21 @@ final class CudaTurboEngine implements TurboEngine {
     for (int i = 0; i < 3 && observer.seesAttention(); i++) {
       read.add(lane.arena().take(readBytes));
     }
-    forward.run(
-        lane,
-        inputs,
-        angles,
-        workspace,
-        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, ranges, read),
-        observer);
-    float[] states =
-        result.download(
-            lane,
-            forward.kernels().pooling(),
-            config,
-            batch,
-            workspace,
-            uploaded.subList(prefillEnd + 1, uploaded.size()));
-    ranges.addTo(tally, lane, codec.codec(), RangeTally.lookedAt(batch.positionOfToken()));
-    return states;
+    PackedTurboAttention attention =
+        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, ranges, read);
+    return () -> {
+      forward.run(lane, inputs, angles, workspace, attention, observer);
+      float[] states =
+          result.download(
+              lane,
+              forward.kernels().pooling(),
+              config,
+              batch,
+              workspace,
+              uploaded.subList(prefillEnd + 1, uploaded.size()));
+      ranges.addTo(tally, lane, codec.codec(), RangeTally.lookedAt(batch.positionOfToken()));
+      return states;
+    };
   }
 
   @Override
@@ -119,7 +111,7 @@ final class CudaTurboEngine implements TurboEngine {
       ForwardObserver observer,
       RangeTally tally) {
     LanePool.Kept<CudaDecodeSession> kept =
-        sessions.keep(
+        lanes.open(
             lane ->
                 precision == KvPrecision.PACKED
                     ? CudaDecodeSession.packed(
@@ -138,7 +130,7 @@ final class CudaTurboEngine implements TurboEngine {
 
   @Override
   public void close() {
-    context.makeCurrent();
+    context.enterToRelease();
     codec.close();
     forward.weights().close();
   }

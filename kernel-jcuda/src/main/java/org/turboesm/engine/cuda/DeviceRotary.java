@@ -34,15 +34,23 @@ final class DeviceRotary implements AutoCloseable {
   synchronized Table table(int positions) {
     if (table == null || table.positions() < positions) {
       RotaryEmbedding.Angles angles = rotary.angles(Math.max(positions, FIRST_POSITIONS));
-      table = new Table(angles.positions(), upload(angles.cosines()), upload(angles.sines()));
+      DeviceBuffer cosines = upload(angles.cosines());
+      DeviceBuffer sines;
+      try {
+        sines = upload(angles.sines());
+      } catch (RuntimeException e) {
+        cosines.close();
+        throw e;
+      }
+      buffers.add(cosines);
+      buffers.add(sines);
+      table = new Table(angles.positions(), cosines, sines);
     }
     return table;
   }
 
-  private DevicePointer upload(float[] values) {
-    DeviceBuffer buffer = DeviceBuffer.of(context, values, "rotary angles");
-    buffers.add(buffer);
-    return buffer;
+  private DeviceBuffer upload(float[] values) {
+    return DeviceBuffer.of(context, values, "rotary angles");
   }
 
   @Override

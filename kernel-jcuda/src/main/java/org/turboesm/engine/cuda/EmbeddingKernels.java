@@ -5,6 +5,7 @@ import org.turboesm.cuda.CudaStream;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.cuda.KernelVariant;
 
 /** Token embeddings, {@code embedding.cu}. */
 final class EmbeddingKernels {
@@ -14,7 +15,12 @@ final class EmbeddingKernels {
   private final Kernel embedTokens;
 
   EmbeddingKernels(KernelLibrary library) {
-    embedTokens = library.compile("embedding.cu", Map.of()).kernel("embed_tokens");
+    embedTokens = library.compile(variant()).kernel("embed_tokens");
+  }
+
+  /** What the engine compiles. */
+  static KernelVariant variant() {
+    return new KernelVariant("embedding.cu", Map.of());
   }
 
   /**

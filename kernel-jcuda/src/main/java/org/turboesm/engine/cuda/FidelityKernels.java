@@ -5,13 +5,19 @@ import org.turboesm.cuda.CudaStream;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.cuda.KernelVariant;
 
 /** How far the rows of two runs are apart, {@code fidelity.cu}. */
 final class FidelityKernels {
   private final Kernel rowErrors;
 
   FidelityKernels(KernelLibrary library) {
-    rowErrors = library.compile("fidelity.cu", Map.of()).kernel("row_errors");
+    rowErrors = library.compile(variant()).kernel("row_errors");
+  }
+
+  /** What is compiled. */
+  static KernelVariant variant() {
+    return new KernelVariant("fidelity.cu", Map.of());
   }
 
   /**

@@ -6,6 +6,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
 import org.turboesm.kv.PackedKvLayout;
@@ -31,20 +32,19 @@ final class FullDecodeKernels {
   private final int mergeThreads;
 
   FullDecodeKernels(KernelLibrary library, Precision precision, int headDim) {
-    KernelModule module =
-        library.compile(
-            "full_decode.cu",
-            Map.of(
-                "PRECISION",
-                precision.ordinal(),
-                "HEAD_DIM",
-                headDim,
-                "DECODE_WARPS",
-                DECODE_WARPS));
+    KernelModule module = library.compile(variant(precision, headDim));
     fullDecode = module.kernel("full_decode");
     tailDecode = module.kernel("tail_decode");
     mergeStates = module.kernel("merge_states");
     mergeThreads = (headDim + WARP - 1) / WARP * WARP;
+  }
+
+  /** What the engine compiles for a model. */
+  static KernelVariant variant(Precision precision, int headDim) {
+    return new KernelVariant(
+        "full_decode.cu",
+        Map.of(
+            "PRECISION", precision.ordinal(), "HEAD_DIM", headDim, "DECODE_WARPS", DECODE_WARPS));
   }
 
   /** The splits that sequences of up to so many tokens need; at least one. */

@@ -5,6 +5,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
 
@@ -22,10 +23,19 @@ final class GeluKernels {
    * @param width columns of the products that {@link #biasGelu} takes
    */
   GeluKernels(KernelLibrary library, Precision precision, int width) {
-    tiling = RowTiling.of(width, precision == Precision.BF16 ? 8 : 4);
-    KernelModule module = library.compile("gelu.cu", tiling.defines(precision));
+    tiling = tiling(precision, width);
+    KernelModule module = library.compile(variant(precision, width));
     biasGelu = module.kernel("bias_gelu");
     biasAdd = module.kernel("bias_add");
+  }
+
+  private static RowTiling tiling(Precision precision, int width) {
+    return RowTiling.of(width, precision == Precision.BF16 ? 8 : 4);
+  }
+
+  /** What is compiled for rows of a width. */
+  static KernelVariant variant(Precision precision, int width) {
+    return new KernelVariant("gelu.cu", tiling(precision, width).defines(precision));
   }
 
   /**

@@ -1,7 +1,10 @@
 package org.turboesm.engine.cuda;
 
+import java.util.LinkedHashSet;
+import java.util.Set;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.engine.Precision;
 import org.turboesm.esm2.EsmConfig;
 
@@ -46,6 +49,35 @@ final class KernelSet implements AutoCloseable {
       library.close();
       throw e;
     }
+  }
+
+  /** What is compiled for a model. */
+  static Set<KernelVariant> variants(EsmConfig config, Precision storage) {
+    int hidden = config.hiddenSize();
+    int headDim = config.headDim();
+    Set<KernelVariant> variants = new LinkedHashSet<>();
+    variants.add(EmbeddingKernels.variant());
+    variants.add(LayerNormKernels.variant(storage, hidden));
+    variants.add(GeluKernels.variant(storage, config.intermediateSize()));
+    if (storage == Precision.INT8) {
+      variants.add(QuantizeKernels.variant(hidden));
+    }
+    variants.add(QkvKernels.variant(storage, headDim));
+    variants.add(AppendKernels.variant(storage, headDim));
+    variants.add(UnpackKernels.variant(storage, headDim));
+    variants.add(PrefillAttentionKernels.variant(storage, headDim));
+    variants.add(FullDecodeKernels.variant(storage, headDim));
+    variants.add(PackedDecodeKernels.variant(headDim));
+    variants.add(PoolingKernels.variant());
+    variants.add(FidelityKernels.variant());
+    variants.add(LayerNormKernels.variant(Precision.F32, hidden));
+    variants.add(GeluKernels.variant(Precision.F32, hidden));
+    return variants;
+  }
+
+  /** What this one has compiled. */
+  Set<KernelVariant> loaded() {
+    return library.variants();
   }
 
   EmbeddingKernels embedding() {

@@ -29,13 +29,26 @@ final class Lane implements AutoCloseable {
   private final PinnedBuffer download;
   private PinnedBuffer upload;
 
+  /**
+   * @throws org.turboesm.engine.OutOfDeviceMemoryException then nothing stays
+   */
   Lane(CudaContext context) {
     this.context = context;
-    this.stream = new CudaStream(context);
-    this.blas = new DeviceBlas(stream);
     this.arena = new DeviceArena(context, "a batch's activations");
-    this.download = new PinnedBuffer(context, DOWNLOAD_BYTES);
-    this.upload = new PinnedBuffer(context, SMALLEST_UPLOAD_BYTES);
+    Opened opened = new Opened();
+    try {
+      this.stream = opened.add(new CudaStream(context));
+      this.blas = opened.add(new DeviceBlas(stream));
+      this.download = opened.add(new PinnedBuffer(context, DOWNLOAD_BYTES));
+      this.upload = new PinnedBuffer(context, SMALLEST_UPLOAD_BYTES);
+    } catch (RuntimeException e) {
+      throw opened.closedAfter(e);
+    }
+  }
+
+  /** Device memory that a lane takes before it has done anything. */
+  static long fixedBytes() {
+    return DeviceBlas.WORKSPACE_BYTES;
   }
 
   CudaStream stream() {
@@ -78,8 +91,10 @@ final class Lane implements AutoCloseable {
     stream.synchronize();
     long bytes = uploadBytes(arrays);
     if (upload.bytes() < bytes) {
+      // The old one stays where there is no room for the new one.
+      PinnedBuffer larger = new PinnedBuffer(context, bytes);
       upload.close();
-      upload = new PinnedBuffer(context, bytes);
+      upload = larger;
     }
     int position = 0;
     for (int[] array : arrays) {

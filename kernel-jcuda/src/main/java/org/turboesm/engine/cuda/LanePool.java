@@ -2,97 +2,164 @@ package org.turboesm.engine.cuda;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.engine.OutOfDeviceMemoryException;
 
 /**
- * The lanes of an engine: as many passes run at a time as there are lanes, and who comes later
- * waits. A pass that finds no memory waits until it is alone and the others' memory is freed, so
- * that what fits in the device by itself is never turned away because of its neighbours.
+ * The lanes of an engine. So many passes run at a time and so many sessions are open, and who comes
+ * later waits. Who finds no memory waits until nobody else has a lane and frees what idle ones
+ * hold, so that what fits in the device by itself is never turned away because of its neighbours.
+ *
+ * <p>A thread that has a lane and asks for another, as an observer of a pass does that calls the
+ * engine, gets one more and waits for nobody: those it would wait for may be waiting for it.
  */
 final class LanePool implements AutoCloseable {
   private final CudaContext context;
   private final int lanes;
-  private final Semaphore permits;
+  private final Semaphore passes;
+  private final Semaphore sessions;
+  private final Map<Thread, Integer> held = new ConcurrentHashMap<>();
   private final Deque<Lane> idle = new ArrayDeque<>();
 
-  /** Something done on a lane. */
+  /** Something that needs memory on a lane. */
   @FunctionalInterface
-  interface Work<T> {
+  interface Reservation<T> {
     /**
-     * Does it. It may be called a second time if it throws {@link OutOfDeviceMemoryException},
-     * which it does before anything else that can be seen from outside.
+     * Makes room. Where it throws {@link OutOfDeviceMemoryException} it leaves nothing behind, and
+     * it may be called a second time.
      */
     T on(Lane lane);
   }
 
-  /** A lane and the permits to use it, given back by {@link #close}. */
+  /** A lane and the permit to use it, given back by {@link #close}, in any thread. */
   final class Lease implements AutoCloseable {
     private final Lane lane;
-    private final int held;
+    private final Runnable release;
+    private final Thread owner = Thread.currentThread();
 
-    private Lease(Lane lane, int held) {
+    private Lease(Lane lane, Runnable release) {
       this.lane = lane;
-      this.held = held;
-    }
-
-    Lane lane() {
-      return lane;
+      this.release = release;
+      held.merge(owner, 1, Integer::sum);
     }
 
     @Override
     public void close() {
-      giveBack(lane);
-      permits.release(held);
+      held.computeIfPresent(owner, (thread, count) -> count == 1 ? null : count - 1);
+      synchronized (idle) {
+        idle.push(lane);
+      }
+      release.run();
     }
   }
 
   /** A value that keeps its lane. */
   record Kept<T>(Lease lease, T value) {}
 
+  /**
+   * @param lanes passes at a time, and as many sessions
+   */
   LanePool(CudaContext context, int lanes) {
     this.context = context;
     this.lanes = lanes;
-    this.permits = new Semaphore(lanes, true);
+    this.passes = new Semaphore(lanes, true);
+    this.sessions = new Semaphore(lanes, true);
   }
 
-  /** Runs work on a lane of its own for as long as it takes. */
-  <T> T run(Work<T> work) {
-    Kept<T> kept = keep(work);
-    kept.lease().close();
-    return kept.value();
-  }
-
-  /** Runs work and leaves its lane to the caller, who closes the lease. */
-  <T> Kept<T> keep(Work<T> work) {
-    Lease lease = lease(1);
+  /**
+   * Runs a pass on a lane of its own for as long as it takes.
+   *
+   * @param pass makes room and returns the rest, which is run once
+   */
+  <T> T run(Reservation<Supplier<T>> pass) {
+    Kept<Supplier<T>> kept = reserve(passes, pass);
     try {
-      return new Kept<>(lease, work.on(lease.lane()));
-    } catch (OutOfDeviceMemoryException e) {
-      lease.close();
-    } catch (RuntimeException | Error e) {
-      lease.close();
-      throw e;
+      return kept.value().get();
+    } finally {
+      kept.lease().close();
     }
-    Lease alone = lease(lanes);
+  }
+
+  /** Makes room for a session and leaves the lane to the caller, who closes the lease. */
+  <T> Kept<T> open(Reservation<T> session) {
+    return reserve(sessions, session);
+  }
+
+  private <T> Kept<T> reserve(Semaphore permits, Reservation<T> reservation) {
+    context.makeCurrent();
+    if (held.containsKey(Thread.currentThread())) {
+      return reserveWithin(reservation);
+    }
+    permits.acquireUninterruptibly();
+    try {
+      return reserve(reservation, permits::release);
+    } catch (OutOfDeviceMemoryException e) {
+      return reserveAlone(permits, reservation);
+    }
+  }
+
+  /** On one more lane of a thread that has one. */
+  private <T> Kept<T> reserveWithin(Reservation<T> reservation) {
+    try {
+      return reserve(reservation, () -> {});
+    } catch (OutOfDeviceMemoryException e) {
+      freeIdle();
+      return reserve(reservation, () -> {});
+    }
+  }
+
+  /** While nobody else has a lane; they may come back when this has its room. */
+  private <T> Kept<T> reserveAlone(Semaphore permits, Reservation<T> reservation) {
+    // In this order whoever asks, and those who are waited for wait for nobody.
+    passes.acquireUninterruptibly(lanes);
+    sessions.acquireUninterruptibly(lanes);
+    int surplus = lanes;
     try {
       freeIdle();
-      alone.lane().arena().close();
-      return new Kept<>(alone, work.on(alone.lane()));
-    } catch (RuntimeException | Error e) {
-      alone.close();
-      throw e;
+      Lane lane = firstLane();
+      surplus = lanes - 1;
+      return reserve(lane, reservation, permits::release);
+    } finally {
+      (permits == passes ? sessions : passes).release(lanes);
+      permits.release(surplus);
     }
   }
 
-  private Lease lease(int held) {
-    permits.acquireUninterruptibly(held);
+  /** A lane where there is none: if that does not fit, no batch is small enough. */
+  private Lane firstLane() {
     try {
-      context.makeCurrent();
-      return new Lease(take(), held);
+      return new Lane(context);
+    } catch (OutOfDeviceMemoryException e) {
+      throw new TurboEsmException(
+          context.device().describe()
+              + " has no memory left for any batch; nvidia-smi lists who else uses it: "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private <T> Kept<T> reserve(Reservation<T> reservation, Runnable release) {
+    Lane lane;
+    try {
+      lane = take();
     } catch (RuntimeException | Error e) {
-      permits.release(held);
+      release.run();
+      throw e;
+    }
+    return reserve(lane, reservation, release);
+  }
+
+  private <T> Kept<T> reserve(Lane lane, Reservation<T> reservation, Runnable release) {
+    Lease lease = new Lease(lane, release);
+    try {
+      return new Kept<>(lease, reservation.on(lane));
+    } catch (RuntimeException | Error e) {
+      lease.close();
       throw e;
     }
   }
@@ -106,25 +173,16 @@ final class LanePool implements AutoCloseable {
     return new Lane(context);
   }
 
-  private void giveBack(Lane lane) {
-    synchronized (idle) {
-      idle.push(lane);
-    }
-  }
-
-  /** Frees the memory of lanes that nobody uses. */
-  void freeIdle() {
-    synchronized (idle) {
-      idle.forEach(lane -> lane.arena().close());
-    }
-  }
-
-  /** Closes the lanes; none may be in use. */
-  @Override
-  public void close() {
+  private void freeIdle() {
     synchronized (idle) {
       idle.forEach(Lane::close);
       idle.clear();
     }
+  }
+
+  /** Frees the lanes; none may be in use. */
+  @Override
+  public void close() {
+    freeIdle();
   }
 }

@@ -6,6 +6,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.engine.Precision;
 
 /** LayerNorm of rows of one hidden size, the residual stream's update with it, layer_norm.cu. */
@@ -17,10 +18,19 @@ final class LayerNormKernels {
   private final Kernel finalLayerNorm;
 
   LayerNormKernels(KernelLibrary library, Precision precision, int hidden) {
-    tiling = RowTiling.of(hidden, WIDEST_PIECE);
-    KernelModule module = library.compile("layer_norm.cu", tiling.defines(precision));
+    tiling = tiling(hidden);
+    KernelModule module = library.compile(variant(precision, hidden));
     residualLayerNorm = module.kernel("residual_layer_norm");
     finalLayerNorm = module.kernel("final_layer_norm");
+  }
+
+  private static RowTiling tiling(int hidden) {
+    return RowTiling.of(hidden, WIDEST_PIECE);
+  }
+
+  /** What is compiled for rows of a width. */
+  static KernelVariant variant(Precision precision, int hidden) {
+    return new KernelVariant("layer_norm.cu", tiling(hidden).defines(precision));
   }
 
   /**

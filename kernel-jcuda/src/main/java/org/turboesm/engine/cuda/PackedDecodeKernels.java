@@ -6,6 +6,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.kv.PackedKvLayout;
 
@@ -27,8 +28,13 @@ final class PackedDecodeKernels {
   private final Kernel decode;
 
   PackedDecodeKernels(KernelLibrary library, int headDim) {
-    this.module = library.compile("packed_decode.cu", Map.of("HEAD_DIM", headDim));
+    this.module = library.compile(variant(headDim));
     this.decode = module.kernel("packed_decode");
+  }
+
+  /** What the engine compiles for a model. */
+  static KernelVariant variant(int headDim) {
+    return new KernelVariant("packed_decode.cu", Map.of("HEAD_DIM", headDim));
   }
 
   /** The loaded file, for its counters. */

@@ -5,6 +5,7 @@ import org.turboesm.cuda.CudaStream;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 
 /** From hidden states to mean embeddings, {@code pooling.cu}. */
@@ -17,7 +18,12 @@ final class PoolingKernels {
   private final Kernel meanPool;
 
   PoolingKernels(KernelLibrary library) {
-    meanPool = library.compile("pooling.cu", Map.of("POOL_WARPS", POOL_WARPS)).kernel("mean_pool");
+    meanPool = library.compile(variant()).kernel("mean_pool");
+  }
+
+  /** What is compiled. */
+  static KernelVariant variant() {
+    return new KernelVariant("pooling.cu", Map.of("POOL_WARPS", POOL_WARPS));
   }
 
   /**

@@ -6,6 +6,7 @@ import org.turboesm.cuda.CudaStream;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
 
@@ -16,10 +17,15 @@ final class PrefillAttentionKernels {
 
   PrefillAttentionKernels(KernelLibrary library, Precision precision, int headDim) {
     tiling = PrefillTiling.of(precision, headDim);
-    Map<String, Integer> defines = new HashMap<>(tiling.defines());
+    prefillAttention = library.compile(variant(precision, headDim)).kernel("prefill_attention");
+  }
+
+  /** What the engine compiles for a model. */
+  static KernelVariant variant(Precision precision, int headDim) {
+    Map<String, Integer> defines = new HashMap<>(PrefillTiling.of(precision, headDim).defines());
     defines.put("PRECISION", precision.ordinal());
     defines.put("HEAD_DIM", headDim);
-    prefillAttention = library.compile("prefill_attention.cu", defines).kernel("prefill_attention");
+    return new KernelVariant("prefill_attention.cu", defines);
   }
 
   /** How the queries of a batch are cut into tiles. */

@@ -6,6 +6,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.RangeTally;
@@ -24,20 +25,24 @@ final class QkvKernels {
   private final Kernel rotateAndCache;
 
   QkvKernels(KernelLibrary library, Precision precision, int headDim) {
-    KernelModule module =
-        library.compile(
-            "qkv.cu",
-            Map.of(
-                "PRECISION",
-                precision.ordinal(),
-                "HEAD_DIM",
-                headDim,
-                "TOKENS_A_LOOK",
-                RangeTally.TOKENS_A_LOOK));
+    KernelModule module = library.compile(variant(precision, headDim));
     this.headDim = headDim;
     this.rotate = module.kernel("rotate_qkv");
     this.rotateAndPack = module.kernel("rotate_pack_qkv");
     this.rotateAndCache = module.kernel("rotate_cache_qkv");
+  }
+
+  /** What the engine compiles for a model. */
+  static KernelVariant variant(Precision precision, int headDim) {
+    return new KernelVariant(
+        "qkv.cu",
+        Map.of(
+            "PRECISION",
+            precision.ordinal(),
+            "HEAD_DIM",
+            headDim,
+            "TOKENS_A_LOOK",
+            RangeTally.TOKENS_A_LOOK));
   }
 
   /**

@@ -4,6 +4,7 @@ import org.turboesm.cuda.CudaStream;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.engine.Precision;
 
 /** Activations of one width to int8 linear inputs, {@code quantize.cu}. */
@@ -14,9 +15,17 @@ final class QuantizeKernels {
   private final Kernel quantizeRows;
 
   QuantizeKernels(KernelLibrary library, int width) {
-    tiling = RowTiling.of(width, WIDEST_PIECE);
-    quantizeRows =
-        library.compile("quantize.cu", tiling.defines(Precision.INT8)).kernel("quantize_rows");
+    tiling = tiling(width);
+    quantizeRows = library.compile(variant(width)).kernel("quantize_rows");
+  }
+
+  private static RowTiling tiling(int width) {
+    return RowTiling.of(width, WIDEST_PIECE);
+  }
+
+  /** What is compiled for rows of a width. */
+  static KernelVariant variant(int width) {
+    return new KernelVariant("quantize.cu", tiling(width).defines(Precision.INT8));
   }
 
   /**

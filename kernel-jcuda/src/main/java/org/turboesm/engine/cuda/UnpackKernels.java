@@ -6,6 +6,7 @@ import org.turboesm.cuda.DevicePointer;
 import org.turboesm.cuda.Kernel;
 import org.turboesm.cuda.KernelLibrary;
 import org.turboesm.cuda.KernelModule;
+import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
 import org.turboesm.kv.PackedKvLayout;
@@ -23,12 +24,17 @@ final class UnpackKernels {
   private final Kernel arrange;
 
   UnpackKernels(KernelLibrary library, Precision precision, int headDim) {
-    KernelModule module =
-        library.compile("unpack.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+    KernelModule module = library.compile(variant(precision, headDim));
     this.headDim = headDim;
     this.unpack = module.kernel("unpack_blocks");
     this.map = module.kernel("map_heads");
     this.arrange = module.kernel("arrange_maps");
+  }
+
+  /** What the engine compiles for a model. */
+  static KernelVariant variant(Precision precision, int headDim) {
+    return new KernelVariant(
+        "unpack.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
   }
 
   /**

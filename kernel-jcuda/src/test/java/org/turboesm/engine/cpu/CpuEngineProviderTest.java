@@ -12,6 +12,7 @@ import java.util.SplittableRandom;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.turboesm.ChildJvm;
 import org.turboesm.TurboEsmException;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngineProvider;
@@ -87,7 +88,7 @@ class CpuEngineProviderTest {
 
   @Test
   void withoutTheVectorModuleItSaysSoAndThrowsNothing() throws Exception {
-    assertThat(ChildJvm.run(PrintReason.class, List.of(), Map.of()))
+    assertThat(ChildJvm.run(PrintReason.class, List.of(), Map.of()).output())
         .contains("start it with --add-modules jdk.incubator.vector");
   }
 
@@ -96,9 +97,10 @@ class CpuEngineProviderTest {
   void processorWithoutAvx512ComputesTheSame() throws Exception {
     assertThat(
             ChildJvm.run(
-                EncodeAndCompare.class,
-                List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=256"),
-                Map.of("ONEDNN_MAX_CPU_ISA", "AVX2")))
+                    EncodeAndCompare.class,
+                    List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=256"),
+                    Map.of("ONEDNN_MAX_CPU_ISA", "AVX2"))
+                .output())
         .contains("avx2", "Vector API 256 bits", "bf16 refused", "f32 agrees", "int8 agrees");
   }
 
@@ -106,9 +108,10 @@ class CpuEngineProviderTest {
   void processorWithoutVnniComputesTheSame() throws Exception {
     assertThat(
             ChildJvm.run(
-                EncodeAndCompare.class,
-                List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=128"),
-                Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")))
+                    EncodeAndCompare.class,
+                    List.of("--add-modules=jdk.incubator.vector", "-Dturboesm.vectorBits=128"),
+                    Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE"))
+                .output())
         .contains("Vector API 128 bits", "bf16 refused", "f32 agrees", "int8 agrees");
   }
 
@@ -116,9 +119,10 @@ class CpuEngineProviderTest {
   void processorWithoutFastKernelsIsRefusedWithARemedy() throws Exception {
     assertThat(
             ChildJvm.run(
-                PrintReason.class,
-                List.of("--add-modules=jdk.incubator.vector"),
-                Map.of("ONEDNN_MAX_CPU_ISA", "SSE41")))
+                    PrintReason.class,
+                    List.of("--add-modules=jdk.incubator.vector"),
+                    Map.of("ONEDNN_MAX_CPU_ISA", "SSE41"))
+                .output())
         .contains("no kernel for AVX2 or better", "gemm:jit:f32", "unset ONEDNN_MAX_CPU_ISA");
   }
 

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.turboesm.ChildJvm;
 import org.turboesm.engine.Precision;
 import org.turboesm.esm2.Linear;
 import org.turboesm.esm2.LinearWeights;
@@ -20,9 +21,10 @@ class OpenMpTest {
   void callsTakeOneThreadEachWhateverTheEnvironmentSays() throws Exception {
     String printed =
         ChildJvm.run(
-            CallOnThreads.class,
-            List.of("--add-modules=jdk.incubator.vector"),
-            Map.of("OMP_NUM_THREADS", "4", "OMP_DYNAMIC", "false"));
+                CallOnThreads.class,
+                List.of("--add-modules=jdk.incubator.vector"),
+                Map.of("OMP_NUM_THREADS", "4", "OMP_DYNAMIC", "false"))
+            .output();
 
     assertThat(printed.strip()).isEqualTo("2 native threads");
   }

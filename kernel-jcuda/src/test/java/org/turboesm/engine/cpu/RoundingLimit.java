@@ -21,7 +21,7 @@ record RoundingLimit(LinearWeights weights, Linear.Epilogue epilogue, MatmulForm
   /** Half a unit in the last place of 1: the relative error of one rounding. */
   private static final double U = Math.scalb(1.0, -24);
 
-  private static final double BFLOAT16_U = Math.scalb(1.0, -9);
+  private static final double BFLOAT16_U = Math.scalb(1.0, -8);
 
   /** The largest error of a row, in units of its limit. */
   double worst(float[] x, float[] residual, float[] expected, float[] found) {

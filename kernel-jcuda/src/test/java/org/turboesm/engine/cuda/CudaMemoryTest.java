@@ -1,0 +1,306 @@
+package org.turboesm.engine.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.turboesm.TurboEsmException;
+import org.turboesm.cuda.CudaContext;
+import org.turboesm.cuda.CudaDriver;
+import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.EsmEngines;
+import org.turboesm.engine.KvPrecision;
+import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.engine.MemoryPlan;
+import org.turboesm.engine.OutOfDeviceMemoryException;
+import org.turboesm.engine.Precision;
+import org.turboesm.engine.Prefill;
+import org.turboesm.engine.TurboEngine;
+import org.turboesm.esm2.EsmWeights;
+import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.TokenBatch;
+
+/** What the engine takes of a device's memory, and what it does where that is too little. */
+@Tag("cuda")
+class CudaMemoryTest {
+  private static final long F32_BYTES = weightBytes(Precision.F32);
+
+  /** Rotary angles of the first positions, cosines and sines. */
+  private static final long ROTARY_BYTES = 4096L * SmallModel.CONFIG.headDim() * Float.BYTES;
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void onlyEmulated() {
+    Emulator.assume();
+  }
+
+  private static long weightBytes(Precision precision) {
+    return new MemoryPlan(SmallModel.CONFIG, precision).weightBytes();
+  }
+
+  /** What a pass over so many tokens takes of a lane, without its inputs. */
+  private static long passBytes(int tokens) {
+    return Workspace.bytes(SmallModel.CONFIG, KernelPrecision.of(Precision.F32), tokens);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Precision.class)
+  void residentModelTakesWhatIsPlannedAndAllIsFreedAtTheEnd(Precision precision) {
+    try (CudaContext device = CudaContext.open(CudaDriver.get().device(0));
+        EsmWeights weights = SmallModel.weights(folder)) {
+      long free = device.freeBytes();
+      try (EsmEngine engine = EsmEngines.open("cuda", precision.label(), weights)) {
+        assertThat(free - device.freeBytes()).isEqualTo(weightBytes(precision));
+
+        runAll(engine);
+      }
+      device.makeCurrent();
+      assertThat(device.freeBytes()).isEqualTo(free);
+    }
+  }
+
+  private static void runAll(EsmEngine engine) {
+    TokenBatch batch = SmallModel.batch(3, 40);
+    float[] hidden = engine.encode(batch, ForwardObserver.NONE);
+    engine.logits(hidden, batch.size());
+    engine.projectAttention(0, hidden, batch.size());
+    try (TurboEngine turbo = engine.turbo(SmallModel.codec())) {
+      turbo.turbo(batch, ForwardObserver.NONE);
+      for (KvPrecision precision : KvPrecision.values()) {
+        LockstepDecoder.decode(turbo, batch, Prefill.parse("0.5"), precision);
+      }
+    }
+  }
+
+  /** Opens the model in a precision and runs all modes, and prints what became of it. */
+  static final class OpenAndRun {
+    public static void main(String[] arguments) throws Exception {
+      Path folder = Files.createTempDirectory("model");
+      try (EsmWeights weights = SmallModel.weights(folder);
+          EsmEngine engine = EsmEngines.open("cuda", arguments[0], weights)) {
+        System.out.println("opened");
+        runAll(engine);
+        System.out.println("ran");
+      } catch (TurboEsmException e) {
+        System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void modelThatDoesNotFitIsRefusedWithWhatWouldFit() throws Exception {
+    long memory = Lane.fixedBytes() + weightBytes(Precision.BF16);
+
+    // Nothing is allocated before: that would be told as another error.
+    assertThat(
+            Emulator.run(
+                OpenAndRun.class,
+                Map.of(
+                    "TURBOESM_EMULATOR_MEMORY",
+                    Long.toString(memory),
+                    "TURBOESM_EMULATOR_FAIL",
+                    "cuMemAlloc:1+:999"),
+                "f32"))
+        .contains("TurboEsmException: the model does not fit on GPU 0 TurboESM CUDA emulator (sm_")
+        .contains(
+            String.format(
+                "): in f32 it takes %s, and %s are free. --precision bf16 would fit (%s),"
+                    + " --precision int8 would fit (%s); nvidia-smi lists who else uses the GPU",
+                mebibytes(Lane.fixedBytes() + F32_BYTES),
+                mebibytes(memory),
+                mebibytes(memory),
+                mebibytes(Lane.fixedBytes() + weightBytes(Precision.INT8))));
+  }
+
+  @Test
+  void modelThatFitsInNoPrecisionIsRefusedSo() throws Exception {
+    assertThat(Emulator.run(OpenAndRun.class, "MEMORY", Lane.fixedBytes(), "bf16"))
+        .contains("TurboEsmException: the model does not fit on GPU 0 ")
+        .contains("in bf16 it takes ")
+        .contains("No smaller --precision would fit; nvidia-smi lists");
+  }
+
+  /** The exception is not the one after which batches are made smaller: that would not help. */
+  @Test
+  void codecForWhichThereIsNoRoomIsRefusedSo() throws Exception {
+    long folded = new MemoryPlan(SmallModel.CONFIG, Precision.F32).foldedBytes();
+    long model = Lane.fixedBytes() + F32_BYTES;
+
+    assertThat(Emulator.run(FoldOnly.class, "MEMORY", model + folded))
+        .contains("TurboEsmException: modes turbo and decode do not fit beside the model on GPU 0")
+        .contains(
+            "in f32 they take another "
+                + mebibytes(folded + SmallModel.codec().tableBytes())
+                + ", and ")
+        .contains("healthy: true");
+    assertThat(Emulator.run(FoldOnly.class, "MEMORY", model + (1 << 20))).contains("folded");
+  }
+
+  /** Folds a codec beside the model. */
+  static final class FoldOnly {
+    public static void main(String[] arguments) throws Exception {
+      Path folder = Files.createTempDirectory("model");
+      try (EsmWeights weights = SmallModel.weights(folder);
+          EsmEngine engine = EsmEngines.open("cuda", "f32", weights)) {
+        try {
+          engine.turbo(SmallModel.codec()).close();
+          System.out.println("folded");
+        } catch (TurboEsmException e) {
+          System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+        }
+        System.out.println("healthy: " + engine.healthy());
+      }
+    }
+  }
+
+  private static String mebibytes(long bytes) {
+    return String.format(Locale.ROOT, "%,.1f MiB", bytes / 0x1p20);
+  }
+
+  @Test
+  void batchThatDoesNotFitLeavesTheEngineAsItWas() throws Exception {
+    long memory = Lane.fixedBytes() + F32_BYTES + ROTARY_BYTES + passBytes(200);
+
+    assertThat(Emulator.run(SmallLargeSmall.class, "MEMORY", memory))
+        .containsPattern(
+            "OutOfDeviceMemoryException: allocating [0-9,]+ bytes for a batch's activations on"
+                + " GPU 0 TurboESM CUDA emulator ")
+        .contains("use smaller batches (--batch-tokens) or a smaller --precision")
+        .contains("healthy: true", "same: true");
+  }
+
+  /** Host memory that cannot be pinned, at the first try and when the batch is alone. */
+  @Test
+  void inputsThatCannotBePinnedLeaveTheEngineAsItWas() throws Exception {
+    assertThat(Emulator.run(SmallLargeSmall.class, "FAIL", "cuMemHostAlloc:3:2,cuMemHostAlloc:6:2"))
+        .containsPattern(
+            "OutOfDeviceMemoryException: allocating [0-9,]+ bytes of pinned host memory failed with"
+                + " CUDA_ERROR_OUT_OF_MEMORY")
+        .contains("healthy: true", "same: true");
+  }
+
+  /** Then no batch is small enough, and none is to be blamed. */
+  @Test
+  void deviceWithoutRoomForAnyBatchIsNoBatchesFault() throws Exception {
+    assertThat(Emulator.run(OpenAndRun.class, "FAIL", "cublasCreate:1+:3", "f32"))
+        .contains("opened")
+        .containsPattern("TurboEsmException: GPU 0 .* has no memory left for any batch; nvidia-smi")
+        .contains("cublasCreate failed with CUBLAS_STATUS_ALLOC_FAILED")
+        .doesNotContain("ran");
+    assertThat(Emulator.run(OpenAndRun.class, "FAIL", "cublasCreate:1:3", "f32")).contains("ran");
+  }
+
+  /** Runs a small batch, one that does not fit, and the small one again. */
+  static final class SmallLargeSmall {
+    public static void main(String[] arguments) throws Exception {
+      Path folder = Files.createTempDirectory("model");
+      TokenBatch small = SmallModel.batch(34, 5);
+      try (EsmWeights weights = SmallModel.weights(folder);
+          EsmEngine engine = EsmEngines.open("cuda", "f32", weights)) {
+        float[] before = engine.encode(small, ForwardObserver.NONE);
+        try {
+          engine.encode(SmallModel.batch(3000, 3000), ForwardObserver.NONE);
+          System.out.println("fits");
+        } catch (OutOfDeviceMemoryException e) {
+          System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+        }
+        System.out.println("healthy: " + engine.healthy());
+        float[] after = engine.encode(small, ForwardObserver.NONE);
+        System.out.println("same: " + Arrays.equals(before, after));
+      }
+    }
+  }
+
+  /** Room for one lane, or for two lanes but not for the work of both. */
+  @ParameterizedTest
+  @CsvSource({"1, encode", "2, encode", "1, decode", "2, decode"})
+  void batchThatFitsAloneWaitsForItsNeighbour(int lanes, String neighbour) throws Exception {
+    long folded = new MemoryPlan(SmallModel.CONFIG, Precision.F32).foldedBytes();
+    // What a codec has on the device, and what a session has beside its pass, is about 100 KiB.
+    long memory =
+        lanes * Lane.fixedBytes() + F32_BYTES + folded + ROTARY_BYTES + passBytes(130) + (1 << 17);
+
+    assertThat(Emulator.run(TwoAtOnce.class, "MEMORY", memory, neighbour))
+        .contains("the second waits")
+        .contains("first same: true", "second same: true");
+  }
+
+  /** Runs a batch while another is in the middle of its pass, and compares with one by one. */
+  static final class TwoAtOnce {
+    public static void main(String[] arguments) throws Exception {
+      Path folder = Files.createTempDirectory("model");
+      TokenBatch batch = SmallModel.batch(100);
+      try (EsmWeights weights = SmallModel.weights(folder);
+          EsmEngine engine = EsmEngines.open("cuda", "f32", weights);
+          TurboEngine turbo = engine.turbo(SmallModel.codec())) {
+        Function<ForwardObserver, float[]> first =
+            arguments[0].equals("encode")
+                ? observer -> engine.encode(batch, observer)
+                : observer ->
+                    new LockstepDecoder(turbo, KvPrecision.PACKED, rows -> observer)
+                        .decode(batch, Prefill.parse("96"))
+                        .hidden();
+        run(engine, batch, first);
+      }
+    }
+
+    private static void run(
+        EsmEngine engine, TokenBatch batch, Function<ForwardObserver, float[]> neighbour)
+        throws InterruptedException {
+      float[] expectedFirst = neighbour.apply(ForwardObserver.NONE);
+      float[] expectedSecond = engine.encode(batch, ForwardObserver.NONE);
+      CountDownLatch inside = new CountDownLatch(1);
+      CountDownLatch goOn = new CountDownLatch(1);
+      float[][] results = new float[2][];
+      Thread first = new Thread(() -> results[0] = neighbour.apply(new Pausing(inside, goOn)));
+      Thread second = new Thread(() -> results[1] = engine.encode(batch, ForwardObserver.NONE));
+      first.start();
+      inside.await();
+      second.start();
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+      while (second.getState() != Thread.State.WAITING && System.nanoTime() < deadline) {
+        Thread.sleep(1);
+      }
+      System.out.println(
+          "the second "
+              + (second.getState() == Thread.State.WAITING ? "waits" : second.getState()));
+      goOn.countDown();
+      first.join();
+      second.join();
+      System.out.println("first same: " + Arrays.equals(results[0], expectedFirst));
+      System.out.println("second same: " + Arrays.equals(results[1], expectedSecond));
+    }
+  }
+
+  /** Stops a pass at its first hidden state. */
+  private record Pausing(CountDownLatch inside, CountDownLatch goOn) implements ForwardObserver {
+    @Override
+    public boolean seesAttention() {
+      return false;
+    }
+
+    @Override
+    public void hiddenState(int index, float[] hidden) {
+      inside.countDown();
+      try {
+        goOn.await();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+}
