@@ -1,5 +1,5 @@
 // Decode's step before attention: finishes the query, key and value of one new token a sequence and
-// puts key and value into its cache. Options: -DPRECISION, -DHEAD_DIM.
+// puts key and value into its cache. Options: -DPRECISION, -DHEAD_DIM, -DTOKENS_A_LOOK.
 //
 // append_qkv maps a query and a key by a matrix each, so the maps, 8 * HEAD_DIM^2 bytes a head, are
 // what it reads: a thread block takes APPEND_ROWS rows of one head, and loads each map once for
@@ -13,6 +13,7 @@
 // in lane t % 32 of slot first_slots[sequence] + t / 32.
 #include "packing.cuh"
 #include "projections.cuh"
+#include "range.cuh"
 
 #define APPEND_ROWS 4
 #define COLUMN_PARTS 8
@@ -98,6 +99,22 @@ __device__ __forceinline__ void pack_tail(const activation_t* tail, const head_l
   }
 }
 
+// Counts the rows that are looked at; the whole thread block. ranges and outside: of the head.
+__device__ __forceinline__ void count_rows_outside(const append_rows& rows, const float2* ranges,
+                                                   int* outside) {
+  for (int r = 0; r < APPEND_ROWS; r++) {
+    if (rows.sequence[r] < 0 || !looks_at(rows.length[r])) {
+      continue;
+    }
+    for (int channel = threadIdx.x; channel < 2 * HEAD_DIM; channel += APPEND_THREADS) {
+      int part = channel / HEAD_DIM;
+      if (lies_outside(ranges[channel], rows.x[r][KEY + part][channel % HEAD_DIM])) {
+        atomicAdd(outside + part, 1);
+      }
+    }
+  }
+}
+
 // Grid (rows / APPEND_ROWS rounded up, heads), blocks of APPEND_THREADS.
 //
 // products: [rows, 3, heads, HEAD_DIM], queries, keys, values, without bias
@@ -116,6 +133,7 @@ __device__ __forceinline__ void pack_tail(const activation_t* tail, const head_l
 // tails: [sequences, heads, 2, HEAD_DIM, 32], or null: then each token is coded at once. With
 // tails,
 //     tokens wait there as activations, and what is coded when a tail fills is what it holds.
+// ranges, outside: as range.cuh says
 // queries: [rows, heads, HEAD_DIM], mapped
 extern "C" __global__ void __launch_bounds__(APPEND_THREADS, 512 / APPEND_THREADS)
     append_qkv(const product_t* __restrict__ products, const float* __restrict__ row_scales,
@@ -127,7 +145,8 @@ extern "C" __global__ void __launch_bounds__(APPEND_THREADS, 512 / APPEND_THREAD
                const float* __restrict__ key_maps, const float* __restrict__ key_biases,
                const head_layout* __restrict__ layouts, const channel_code* __restrict__ codes,
                const float* __restrict__ thresholds, int words_per_slot, unsigned* words,
-               bfloat16* value_scales, activation_t* tails, float* __restrict__ queries) {
+               bfloat16* value_scales, activation_t* tails, const float2* __restrict__ ranges,
+               int* __restrict__ outside, float* __restrict__ queries) {
   __shared__ append_rows shared_rows;
   __shared__ float divisors[APPEND_ROWS];
   // A token's bit of each plane, or words on their way to a slot: never both in one launch.
@@ -205,6 +224,9 @@ extern "C" __global__ void __launch_bounds__(APPEND_THREADS, 512 / APPEND_THREAD
   int warp = thread / WARP;
   __syncthreads();
 
+  if (outside != nullptr) {
+    count_rows_outside(shared_rows, ranges + head * 2 * HEAD_DIM, outside + head * 2);
+  }
   if (tails != nullptr) {
     for (int item = thread; item < APPEND_ROWS * 2 * HEAD_DIM; item += APPEND_THREADS) {
       int r = item / (2 * HEAD_DIM);

@@ -182,9 +182,10 @@ __device__ __forceinline__ void pack_channel(unsigned* words, const float* thres
 // A unit that has been mapped.
 struct mapped_channels {
   const float* mapped;
-  __device__ __forceinline__ float operator()(int c) const {
-    return mapped[c * MAPPED_STRIDE + threadIdx.x % WARP];
+  __device__ __forceinline__ float at(int c, int token) const {
+    return mapped[c * MAPPED_STRIDE + token];
   }
+  __device__ __forceinline__ float operator()(int c) const { return at(c, threadIdx.x % WARP); }
 };
 
 // Most heads do not scale their values, and a division costs more than a bit's coding.
@@ -197,9 +198,10 @@ struct tile_channels {
   const activation_t* tile;
   int first;
   float divisor;
-  __device__ __forceinline__ float operator()(int c) const {
-    return divide(to_float(tile[tile_index(first + c, threadIdx.x % WARP)]), divisor);
+  __device__ __forceinline__ float at(int c, int token) const {
+    return divide(to_float(tile[tile_index(first + c, token)]), divisor);
   }
+  __device__ __forceinline__ float operator()(int c) const { return at(c, threadIdx.x % WARP); }
 };
 
 // A unit of a block in global memory, [channels, 32] activations, over the token's divisor.

@@ -1,5 +1,5 @@
 // Finishes queries, keys and values of whole sequences: bias, scale and rotary embedding, and in
-// the same pass writes them to a cache. Options: -DPRECISION, -DHEAD_DIM.
+// the same pass writes them to a cache. Options: -DPRECISION, -DHEAD_DIM, -DTOKENS_A_LOOK.
 //
 // rotate_qkv reads three products and writes three activations a channel and does a few multiplies,
 // so it runs at the memory's speed: every thread has six vectors of up to 16 bytes in flight.
@@ -19,12 +19,14 @@
 // slot. Rows are tokens of the batch, [rows]; positions are within their sequences.
 #include "packing.cuh"
 #include "projections.cuh"
+#include "range.cuh"
 
 #define ROTATE_THREADS 256
 #define BLOCK_THREADS 128
-// Of a multiprocessor, at least: 24 warps, 12 where a block has up to 46 KiB of shared memory.
-// Without it the compiler takes more blocks for possible, and spills.
-#define PACK_RESIDENT_BLOCKS (HEAD_DIM <= 64 ? 6 : 3)
+// Of a multiprocessor, at least: 24 warps, 20 in float, whose sums of a map take more registers,
+// and 12 where a block has up to 46 KiB of shared memory. Without it the compiler takes more blocks
+// for possible, and spills.
+#define PACK_RESIDENT_BLOCKS (HEAD_DIM > 64 ? 3 : PRECISION == PRECISION_F32 ? 5 : 6)
 
 constexpr int BLOCK_WARPS = BLOCK_THREADS / WARP;
 
@@ -117,6 +119,7 @@ __device__ __forceinline__ unsigned largest_magnitudes(const activation_t* tile,
 // be
 //     null
 // blocks: [grid.x]
+// ranges, outside: as range.cuh says
 // key_maps: [heads] maps as arrange_maps leaves them
 // key_biases: [heads, HEAD_DIM]
 // layouts: [heads]
@@ -135,6 +138,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, PACK_RESIDENT_BLOCKS
                     const channel_code* __restrict__ codes, const float* __restrict__ thresholds,
                     int words_per_slot, unsigned* __restrict__ words,
                     bfloat16* __restrict__ value_scales, activation_t* __restrict__ tails,
+                    const float2* __restrict__ ranges, int* __restrict__ outside,
                     activation_t* __restrict__ queries, activation_t* __restrict__ keys,
                     activation_t* __restrict__ values) {
   alignas(16) __shared__ activation_t key_tile[TILE_ELEMENTS];
@@ -152,6 +156,16 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, PACK_RESIDENT_BLOCKS
   __syncthreads();
 
   bool present = lane < block.y;
+  unsigned looked_at = 0;
+  if (outside != nullptr) {
+    looked_at = __ballot_sync(ALL_LANES, present && looks_at(positions[block.x + lane]));
+    for (int unit = warp; unit < UNITS; unit += BLOCK_WARPS) {
+      int first = unit * UNIT_CHANNELS;
+      tile_channels values_of_unit = {value_tile, first, 1.0f};
+      count_outside(outside + head * 2 + 1, ranges + (head * 2 + 1) * HEAD_DIM + first,
+                    channels_of_unit(unit), looked_at, values_of_unit);
+    }
+  }
   bool to_tail = block.w >= 0;
   head_layout layout = layouts[head];
   float divisor = 1;
@@ -178,6 +192,11 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, PACK_RESIDENT_BLOCKS
     if (is_key) {
       map_unit(mapped, key_tile, key_maps + static_cast<long long>(head) * MAP_ELEMENTS,
                key_biases + head * HEAD_DIM, unit);
+      if (looked_at != 0) {
+        mapped_channels keys_of_unit = {mapped};
+        count_outside(outside + head * 2, ranges + head * 2 * HEAD_DIM + first, channels, looked_at,
+                      keys_of_unit);
+      }
     }
     if (to_tail) {
       for (int c = 0; c < channels; c++) {

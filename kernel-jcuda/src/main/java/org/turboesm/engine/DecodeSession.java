@@ -21,7 +21,7 @@ public interface DecodeSession extends AutoCloseable {
   /** Bytes that the cache of one sequence takes. */
   long cacheBytes(int sequence);
 
-  /** Frees the caches. */
+  /** Frees the caches, and gives the tally of the prefill what was counted. */
   @Override
   void close();
 }

@@ -23,6 +23,16 @@ public interface EsmEngine extends AutoCloseable {
   float[] encode(TokenBatch batch, ForwardObserver observer);
 
   /**
+   * The mean embeddings that {@link #encode} leads to, as {@link Pooling#means} takes them but for
+   * the rounding of sums: an engine whose hidden states lie elsewhere brings no others here.
+   *
+   * @return [sequences, hidden]
+   */
+  default float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer) {
+    return Pooling.means(encode(batch, observer), batch);
+  }
+
+  /**
    * The language-model head on last hidden states.
    *
    * @param hidden [rows, hidden]
@@ -40,6 +50,18 @@ public interface EsmEngine extends AutoCloseable {
    * @return [rows, hidden]
    */
   float[] projectAttention(int layer, float[] attended, int rows);
+
+  /**
+   * How far two attention outputs of a layer are apart after {@link #projectAttention}, but for the
+   * rounding of sums: an engine that projects elsewhere brings no projected rows here.
+   *
+   * @param reference [rows, heads, headDim]
+   * @param actual [rows, heads, headDim]
+   */
+  default RowErrors projectedErrors(int layer, float[] reference, float[] actual, int rows) {
+    return RowErrors.of(
+        projectAttention(layer, reference, rows), projectAttention(layer, actual, rows), rows);
+  }
 
   /**
    * Readies the model to run over a packed cache: folds the codec's value transforms into the

@@ -11,18 +11,22 @@ import org.turboesm.esm2.TokenBatch;
 final class HostDecodeSession implements DecodeSession {
   private final EsmForward forward;
   private final SessionCaches caches;
+  private final RangeMonitor ranges;
   private final float[] maskedFractions;
   private final float[] prefixHidden;
+  private boolean closed;
 
   /** Runs the prefill. */
   HostDecodeSession(
       EsmForward forward,
       AttentionKernels kernels,
       SessionCaches caches,
+      RangeMonitor ranges,
       TokenBatch prefixes,
       ForwardObserver observer) {
     this.forward = forward;
     this.caches = caches;
+    this.ranges = ranges;
     this.maskedFractions = prefixes.maskedFractions();
     EsmConfig config = forward.config();
     this.prefixHidden =
@@ -41,7 +45,7 @@ final class HostDecodeSession implements DecodeSession {
                 caches.append(s, layer, keys, values, prefixes.cuSeqlens()[s], prefixes.length(s));
               }
             },
-            observer);
+            ranges.beside(observer, prefixes));
   }
 
   @Override
@@ -52,15 +56,16 @@ final class HostDecodeSession implements DecodeSession {
   @Override
   public float[] decode(int[] sequences, int[] tokens, ForwardObserver observer) {
     AttentionState state = new AttentionState(forward.config().headDim());
+    TokenBatch step = step(sequences, tokens);
     return forward.run(
-        step(sequences, tokens),
+        step,
         (layer, queries, keys, values, output) -> {
           for (int i = 0; i < sequences.length; i++) {
             caches.append(sequences[i], layer, keys, values, i, 1);
             caches.attend(sequences[i], layer, queries, i, state, output);
           }
         },
-        observer);
+        ranges.beside(observer, step));
   }
 
   private TokenBatch step(int[] sequences, int[] tokens) {
@@ -82,5 +87,10 @@ final class HostDecodeSession implements DecodeSession {
 
   /** Nothing to free: the caches are arrays. */
   @Override
-  public void close() {}
+  public void close() {
+    if (!closed) {
+      closed = true;
+      ranges.finish();
+    }
+  }
 }

@@ -19,19 +19,31 @@ final class HostTurboEngine implements TurboEngine {
   }
 
   @Override
-  public float[] turbo(TokenBatch batch, ForwardObserver observer) {
-    return forward.run(
-        batch, new PackedSelfAttention(kernels, codec, batch.cuSeqlens(), true), observer);
+  public float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+    RangeMonitor ranges = new RangeMonitor(kernels, codec, tally);
+    float[] hidden =
+        forward.run(
+            batch,
+            new PackedSelfAttention(kernels, codec, batch.cuSeqlens(), true),
+            ranges.beside(observer, batch));
+    ranges.finish();
+    return hidden;
   }
 
   @Override
   public DecodeSession prefill(
-      TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
+      TokenBatch prefixes,
+      int[] capacities,
+      KvPrecision precision,
+      ForwardObserver observer,
+      RangeTally tally) {
+    boolean packed = precision == KvPrecision.PACKED;
     SessionCaches caches =
-        precision == KvPrecision.PACKED
+        packed
             ? new PackedSessionCaches(kernels, codec, capacities)
             : new FullSessionCaches(kernels, forward.config(), capacities);
-    return new HostDecodeSession(forward, kernels, caches, prefixes, observer);
+    RangeMonitor ranges = new RangeMonitor(kernels, codec, packed ? tally : RangeTally.NONE);
+    return new HostDecodeSession(forward, kernels, caches, ranges, prefixes, observer);
   }
 
   @Override

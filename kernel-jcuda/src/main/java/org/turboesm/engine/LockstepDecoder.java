@@ -12,6 +12,7 @@ public final class LockstepDecoder {
   private final TurboEngine engine;
   private final KvPrecision precision;
   private final Observer observer;
+  private final RangeTally tally;
 
   /** Sees each pass of a decode together with the batch's rows that it computes. */
   public interface Observer {
@@ -29,9 +30,16 @@ public final class LockstepDecoder {
 
   /** Decodes over caches of the given precision, seen by {@code observer}. */
   public LockstepDecoder(TurboEngine engine, KvPrecision precision, Observer observer) {
+    this(engine, precision, observer, RangeTally.NONE);
+  }
+
+  /** Has the engine also count keys and values outside of the calibrated range. */
+  public LockstepDecoder(
+      TurboEngine engine, KvPrecision precision, Observer observer, RangeTally tally) {
     this.engine = engine;
     this.precision = precision;
     this.observer = observer;
+    this.tally = tally;
   }
 
   /** Decodes a batch without observing it. */
@@ -53,7 +61,8 @@ public final class LockstepDecoder {
             prefixes(batch, lengths, prefixRows),
             batch.lengths(),
             precision,
-            observer.observe(prefixRows))) {
+            observer.observe(prefixRows),
+            tally)) {
       float[] hidden = decodeRest(session, batch, prefixRows, lengths);
       long[] cacheBytes = new long[sequences];
       Arrays.setAll(cacheBytes, session::cacheBytes);

@@ -13,9 +13,24 @@ public interface TurboEngine extends AutoCloseable {
    * The bidirectional pass in which every layer's attention reads keys and values back from a
    * packed cache, every token of them quantized.
    *
+   * @param tally is given how often keys and values left the calibrated range
    * @return the last hidden state, [tokens, hidden]
    */
-  float[] turbo(TokenBatch batch, ForwardObserver observer);
+  float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally);
+
+  /** The same without counting. */
+  default float[] turbo(TokenBatch batch, ForwardObserver observer) {
+    return turbo(batch, observer, RangeTally.NONE);
+  }
+
+  /**
+   * The mean embeddings that {@link #turbo} leads to, as {@link EsmEngine#meanEmbeddings}.
+   *
+   * @return [sequences, hidden]
+   */
+  default float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+    return Pooling.means(turbo(batch, observer, tally), batch);
+  }
 
   /**
    * Prefills a cache for each sequence: the prefixes run bidirectionally among themselves with
@@ -25,10 +40,22 @@ public interface TurboEngine extends AutoCloseable {
    *     proteins
    * @param capacities [sequences], tokens that each cache is to hold in the end, the prefix too;
    *     decoding more is an error on engines that reserve the room
+   * @param tally is given, when the session is closed, how often keys and values of the prefill and
+   *     of all steps left the calibrated range; nothing is counted where no cache is packed
    * @return to be closed before this engine
    */
   DecodeSession prefill(
-      TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer);
+      TokenBatch prefixes,
+      int[] capacities,
+      KvPrecision precision,
+      ForwardObserver observer,
+      RangeTally tally);
+
+  /** The same without counting. */
+  default DecodeSession prefill(
+      TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
+    return prefill(prefixes, capacities, precision, observer, RangeTally.NONE);
+  }
 
   @Override
   void close();

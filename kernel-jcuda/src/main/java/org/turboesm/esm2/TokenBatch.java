@@ -86,6 +86,17 @@ public record TokenBatch(
     return positions;
   }
 
+  /** [tokens], the rotary position of each. */
+  public int[] positionOfToken() {
+    int[] positions = new int[size()];
+    for (int s = 0; s < sequences(); s++) {
+      for (int t = cuSeqlens[s]; t < cuSeqlens[s + 1]; t++) {
+        positions[t] = firstPositions[s] + t - cuSeqlens[s];
+      }
+    }
+    return positions;
+  }
+
   /** [sequences], tokens of each. */
   public int[] lengths() {
     int[] lengths = new int[sequences()];

@@ -3,6 +3,7 @@ package org.turboesm.fidelity;
 import java.util.function.IntFunction;
 import java.util.function.ToDoubleFunction;
 import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.RowErrors;
 import org.turboesm.esm2.EsmConfig;
 
 /** Attention outputs of one protein against their references, layer by layer. */
@@ -31,12 +32,11 @@ final class AttentionComparison {
       int rows,
       IntFunction<AttentionComparison> ofRow) {
     int hidden = engine.config().hiddenSize();
-    float[] projectedReference = engine.projectAttention(layer, reference, rows);
-    float[] projectedActual = engine.projectAttention(layer, actual, rows);
+    RowErrors errors = engine.projectedErrors(layer, reference, actual, rows);
     for (int r = 0; r < rows; r++) {
       VectorComparison comparison = ofRow.apply(r).layers[layer];
       comparison.addCosine(reference, actual, r * hidden);
-      comparison.addError(projectedReference, projectedActual, r * hidden);
+      comparison.addError(errors, r);
     }
   }
 

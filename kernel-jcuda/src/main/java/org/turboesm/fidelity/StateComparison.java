@@ -1,6 +1,7 @@
 package org.turboesm.fidelity;
 
 import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.Pooling;
 import org.turboesm.esm2.EsmConfig;
 
 /** The last hidden states, embeddings and logits of two runs of one protein. */

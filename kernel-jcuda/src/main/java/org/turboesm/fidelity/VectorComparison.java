@@ -1,5 +1,7 @@
 package org.turboesm.fidelity;
 
+import org.turboesm.engine.RowErrors;
+
 /** Collects how far vectors are from their references, one row at a time. */
 final class VectorComparison {
   private final int size;
@@ -26,6 +28,13 @@ final class VectorComparison {
       squaredError += error * error;
       squaredReference += expected * expected;
     }
+  }
+
+  /** Adds the squared error and the squared length of one row, which are known. */
+  void addError(RowErrors errors, int row) {
+    rowsOfErrors++;
+    squaredError += errors.squaredError()[row];
+    squaredReference += errors.squaredReference()[row];
   }
 
   /** Mean over rows. */

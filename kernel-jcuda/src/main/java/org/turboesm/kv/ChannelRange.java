@@ -38,12 +38,25 @@ public record ChannelRange(float[] lowest, float[] highest) implements Serializa
   public int outside(float[] x, int offset) {
     int outside = 0;
     for (int c = 0; c < lowest.length; c++) {
-      float margin = (highest[c] - lowest[c]) * MARGIN;
-      if (!(x[offset + c] >= lowest[c] - margin && x[offset + c] <= highest[c] + margin)) {
+      if (!(x[offset + c] >= smallestInside(c) && x[offset + c] <= largestInside(c))) {
         outside++;
       }
     }
     return outside;
+  }
+
+  /** The smallest value of a channel that does not lie outside. */
+  public float smallestInside(int channel) {
+    return lowest[channel] - margin(channel);
+  }
+
+  /** The largest value of a channel that does not lie outside. */
+  public float largestInside(int channel) {
+    return highest[channel] + margin(channel);
+  }
+
+  private float margin(int channel) {
+    return (highest[channel] - lowest[channel]) * MARGIN;
   }
 
   @Override

@@ -28,6 +28,7 @@ import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.RandomCodec;
+import org.turboesm.kv.RangeCounts;
 
 class HostDecodeSessionTest {
   private static final int HEADS = 2;
@@ -233,6 +234,35 @@ class HostDecodeSessionTest {
         .isInstanceOf(IllegalArgumentException.class);
   }
 
+  @Test
+  void aClosedSessionHasCountedTheTokensOfOnePassOnce() {
+    open(2, true);
+    int[] protein = protein(18, 26);
+    RangeTally ofPass = new RangeTally();
+    turbo.turbo(TokenBatch.of(List.of(protein)), ForwardObserver.NONE, ofPass);
+    RangeTally tally = new RangeTally();
+    DecodeSession session = prefill(KvPrecision.PACKED, tally, Arrays.copyOf(protein, 7));
+    for (int t = 7; t < protein.length; t++) {
+      session.decode(new int[] {0}, new int[] {protein[t]}, ForwardObserver.NONE);
+    }
+    assertThat(tally.counts()).isEqualTo(RangeCounts.NONE);
+
+    session.close();
+    session.close();
+
+    // Tokens 0, 8, 16 and 24: keys of two layers, values of one.
+    assertThat(tally.counts().lookedAt()).isEqualTo(4 * 3 * HIDDEN);
+    assertThat(ofPass.counts().lookedAt()).isEqualTo(4 * 3 * HIDDEN);
+  }
+
+  @Test
+  void overFullPrecisionCachesNothingIsCounted() {
+    open(2, true);
+    RangeTally tally = new RangeTally();
+    prefill(KvPrecision.FULL, tally, protein(19, 9)).close();
+    assertThat(tally.counts()).isEqualTo(RangeCounts.NONE);
+  }
+
   /** A model whose codec changes no coordinates and has three coarse bits a channel. */
   private void open(int layers, boolean tail) {
     EsmConfig config = RandomEsmModel.config(layers, HEADS, HEAD_DIM);
@@ -250,8 +280,12 @@ class HostDecodeSessionTest {
   }
 
   private DecodeSession prefill(KvPrecision precision, int[]... prefixes) {
+    return prefill(precision, RangeTally.NONE, prefixes);
+  }
+
+  private DecodeSession prefill(KvPrecision precision, RangeTally tally, int[]... prefixes) {
     TokenBatch batch = TokenBatch.of(Arrays.asList(prefixes));
-    return turbo.prefill(batch, batch.lengths(), precision, ForwardObserver.NONE);
+    return turbo.prefill(batch, batch.lengths(), precision, ForwardObserver.NONE, tally);
   }
 
   private List<float[]> decodeAlone(KvPrecision precision, int[] protein, int prefix) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
+import org.turboesm.engine.RowErrors;
 
 class VectorComparisonTest {
   @Test
@@ -25,6 +26,20 @@ class VectorComparisonTest {
   void nmseIsOfAllRowsTogether() {
     VectorComparison comparison = compared(new float[] {1, 0, 0, 3}, new float[] {0, 0, 0, 3}, 2);
     assertThat(comparison.nmse()).isCloseTo(0.1, within(1e-15));
+  }
+
+  @Test
+  void errorsOfRowsThatAreKnownAddUpToTheSame() {
+    float[] reference = {1, 0, 0, 3};
+    float[] actual = {0, 0, 0, 3};
+    VectorComparison comparison = new VectorComparison(2);
+    RowErrors errors = RowErrors.of(reference, actual, 2);
+    comparison.addError(errors, 0);
+    comparison.addError(errors, 1);
+    assertThat(errors.squaredError()).containsExactly(1, 0);
+    assertThat(errors.squaredReference()).containsExactly(1, 9);
+    assertThat(comparison.nmse()).isEqualTo(0.1);
+    assertThat(comparison.squaredReference()).isEqualTo(10);
   }
 
   @Test

@@ -70,6 +70,20 @@ public final class RandomCodec {
         true);
   }
 
+  /** The same transforms and tables, with calibrated ranges. */
+  public static HeadCodec withRanges(HeadCodec head, ChannelRange keys, ChannelRange values) {
+    return new HeadCodec(
+        head.key(),
+        head.query(),
+        head.value(),
+        head.output(),
+        head.keyCodebook(),
+        head.valueCodebook(),
+        head.tokenScaledValues(),
+        keys,
+        values);
+  }
+
   /** Tables of Gaussian centroids, thresholds midway. */
   public static Codebook codebook(SplittableRandom random, int[] bits) {
     float[][] centroids = new float[bits.length][];

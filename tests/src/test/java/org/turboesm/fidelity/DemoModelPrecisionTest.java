@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
+import org.turboesm.engine.Pooling;
 import org.turboesm.engine.Precision;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.EsmWeights;

@@ -7,6 +7,7 @@ import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.KvPrecision;
 import org.turboesm.engine.OutOfDeviceMemoryException;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.ForwardObserver;
@@ -73,15 +74,19 @@ final class SmallDeviceEngine implements EsmEngine {
     TurboEngine packed = computing.turbo(codec);
     return new TurboEngine() {
       @Override
-      public float[] turbo(TokenBatch batch, ForwardObserver observer) {
+      public float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
         requireRoom(batch, turboTokens);
-        return packed.turbo(batch, observer);
+        return packed.turbo(batch, observer, tally);
       }
 
       @Override
       public DecodeSession prefill(
-          TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
-        return packed.prefill(prefixes, capacities, precision, observer);
+          TokenBatch prefixes,
+          int[] capacities,
+          KvPrecision precision,
+          ForwardObserver observer,
+          RangeTally tally) {
+        return packed.prefill(prefixes, capacities, precision, observer, tally);
       }
 
       @Override

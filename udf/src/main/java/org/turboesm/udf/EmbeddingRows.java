@@ -2,6 +2,7 @@ package org.turboesm.udf;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -17,7 +18,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.turboesm.TurboEsmException;
 import org.turboesm.engine.OutOfDeviceMemoryException;
-import org.turboesm.fidelity.Pooling;
+import org.turboesm.engine.Pooling;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
@@ -163,11 +164,12 @@ final class EmbeddingRows implements Iterator<Row> {
     Row protein = batch.rows().get(sequence);
     int first = batch.tokens().cuSeqlens()[sequence];
     int tokens = batch.tokens().length(sequence);
-    int hiddenSize = states.last().length / batch.tokens().size();
+    int hiddenSize = states.means().length / batch.tokens().sequences();
 
     Object[] values = carried(protein);
     int column = protein.size() - 1;
-    float[] embedding = Pooling.mean(states.last(), first, tokens, hiddenSize);
+    float[] embedding =
+        Arrays.copyOfRange(states.means(), sequence * hiddenSize, (sequence + 1) * hiddenSize);
     requireFinite(embedding, protein, mode);
     values[column++] = embedding;
     if (settings.cls()) {

@@ -6,22 +6,22 @@ import org.turboesm.engine.DecodedBatch;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.KvPrecision;
 import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.engine.Pooling;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
-import org.turboesm.fidelity.RangeCounts;
-import org.turboesm.fidelity.RangeMonitor;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.PackedKvLayout;
+import org.turboesm.kv.RangeCounts;
 
 /** Runs batches in one mode or another on the executor's engine. Not thread-safe. */
 final class ModeRunner implements AutoCloseable {
   private final EmbedSettings settings;
   private final EsmEngine engine;
   private final Lease<TurboEngine> turbo;
-  private final KvCodec codec;
   private final PackedKvLayout[] layouts;
 
   /**
@@ -32,8 +32,7 @@ final class ModeRunner implements AutoCloseable {
     this.settings = settings;
     this.engine = model.engine();
     this.turbo = calibration == null ? null : model.turbo(calibration);
-    this.codec = calibration == null ? null : calibration.codec();
-    this.layouts = codec == null ? new PackedKvLayout[0] : layouts(codec);
+    this.layouts = calibration == null ? new PackedKvLayout[0] : layouts(calibration.codec());
   }
 
   private static PackedKvLayout[] layouts(KvCodec codec) {
@@ -46,35 +45,46 @@ final class ModeRunner implements AutoCloseable {
     HiddenStateCollector collector =
         new HiddenStateCollector(settings.layers(), batch.size(), engine.config().hiddenSize());
     return switch (mode) {
-      case ENCODE ->
-          new HiddenStates(
-              engine.encode(batch, collector.wholeBatch()),
-              collector.states(),
-              0,
-              RangeCounts.NONE);
-      case TURBO -> {
-        TurboEngine packed = turboEngine();
-        RangeMonitor monitor = new RangeMonitor(codec, batch);
-        float[] hidden =
-            packed.turbo(batch, ForwardObserver.both(collector.wholeBatch(), monitor.wholeBatch()));
-        yield new HiddenStates(hidden, collector.states(), packedBytes(batch), monitor.counts());
-      }
-      case DECODE -> {
-        TurboEngine packed = turboEngine();
-        RangeMonitor monitor = new RangeMonitor(codec, batch);
-        DecodedBatch decoded =
-            new LockstepDecoder(
-                    packed,
-                    KvPrecision.PACKED,
-                    rows -> ForwardObserver.both(collector.observe(rows), monitor.observe(rows)))
-                .decode(batch, settings.prefill());
-        yield new HiddenStates(
-            decoded.hidden(),
-            collector.states(),
-            Arrays.stream(decoded.cacheBytes()).sum(),
-            monitor.counts());
-      }
+      case ENCODE -> encode(batch, collector);
+      case TURBO -> turbo(batch, collector);
+      case DECODE -> decode(batch, collector);
     };
+  }
+
+  private HiddenStates encode(TokenBatch batch, HiddenStateCollector collector) {
+    ForwardObserver observer = collector.wholeBatch();
+    float[] last = lastStates() ? engine.encode(batch, observer) : null;
+    float[] means =
+        last == null ? engine.meanEmbeddings(batch, observer) : Pooling.means(last, batch);
+    return new HiddenStates(means, last, collector.states(), 0, RangeCounts.NONE);
+  }
+
+  private HiddenStates turbo(TokenBatch batch, HiddenStateCollector collector) {
+    TurboEngine packed = turboEngine();
+    ForwardObserver observer = collector.wholeBatch();
+    RangeTally tally = new RangeTally();
+    float[] last = lastStates() ? packed.turbo(batch, observer, tally) : null;
+    float[] means =
+        last == null ? packed.meanEmbeddings(batch, observer, tally) : Pooling.means(last, batch);
+    return new HiddenStates(means, last, collector.states(), packedBytes(batch), tally.counts());
+  }
+
+  private HiddenStates decode(TokenBatch batch, HiddenStateCollector collector) {
+    RangeTally tally = new RangeTally();
+    DecodedBatch decoded =
+        new LockstepDecoder(turboEngine(), KvPrecision.PACKED, collector, tally)
+            .decode(batch, settings.prefill());
+    return new HiddenStates(
+        Pooling.means(decoded.hidden(), batch),
+        decoded.hidden(),
+        collector.states(),
+        Arrays.stream(decoded.cacheBytes()).sum(),
+        tally.counts());
+  }
+
+  /** Whether single tokens' last hidden states are asked for. */
+  private boolean lastStates() {
+    return settings.cls() || settings.residues();
   }
 
   private TurboEngine turboEngine() {

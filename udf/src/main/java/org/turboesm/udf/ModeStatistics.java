@@ -1,7 +1,7 @@
 package org.turboesm.udf;
 
 import java.io.Serializable;
-import org.turboesm.fidelity.RangeCounts;
+import org.turboesm.kv.RangeCounts;
 
 /**
  * What running proteins in one mode took.

@@ -9,13 +9,13 @@ import java.util.Map;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.junit.jupiter.api.Test;
+import org.turboesm.engine.Pooling;
 import org.turboesm.engine.Prefill;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
-import org.turboesm.fidelity.HeadRangeCounts;
-import org.turboesm.fidelity.Pooling;
-import org.turboesm.fidelity.RangeCounts;
+import org.turboesm.kv.HeadRangeCounts;
+import org.turboesm.kv.RangeCounts;
 
 class EmbeddingRowsTest {
   private static final EngineSpec DEMO = new EngineSpec("demo", "reference", "f32");
@@ -65,6 +65,24 @@ class EmbeddingRowsTest {
     assertThat(encode.tokens()).isEqualTo(19);
     assertThat(encode.kvBytesFp32()).isEqualTo(19L * 6 * 2 * 256 * 4);
     assertThat(encode.kvBytesPacked()).isZero();
+  }
+
+  /** Where nothing but the mean is asked for, hidden states may stay where they are. */
+  @Test
+  void theMeanAloneIsThatOfTheHiddenStates() {
+    EmbedSettings settings =
+        new EmbedSettings(
+            DEMO, "", List.of(Mode.ENCODE), false, false, List.of(), Prefill.parse("0.5"), 100);
+    TokenBatch batch =
+        TokenBatch.of(List.of(EsmTokenizer.tokenize("MKVLAAGIV"), EsmTokenizer.tokenize("MKV")));
+    try (Lease<ResidentModel> model = EngineHolder.lease(DEMO);
+        ModeRunner runner = new ModeRunner(settings, model.value(), null)) {
+      HiddenStates states = runner.run(Mode.ENCODE, batch);
+      assertThat(states.last()).isNull();
+      assertThat(states.means())
+          .containsExactly(
+              Pooling.means(model.value().engine().encode(batch, ForwardObserver.NONE), batch));
+    }
   }
 
   @Test

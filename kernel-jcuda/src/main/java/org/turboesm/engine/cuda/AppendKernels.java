@@ -9,6 +9,7 @@ import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RangeTally;
 
 /** Launches {@code append.cu}: a decode step's new token of each sequence. */
 final class AppendKernels {
@@ -33,7 +34,14 @@ final class AppendKernels {
   /** What the engine compiles for a model. */
   static KernelVariant variant(Precision precision, int headDim) {
     return new KernelVariant(
-        "append.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+        "append.cu",
+        Map.of(
+            "PRECISION",
+            precision.ordinal(),
+            "HEAD_DIM",
+            headDim,
+            "TOKENS_A_LOOK",
+            RangeTally.TOKENS_A_LOOK));
   }
 
   /**
@@ -41,6 +49,7 @@ final class AppendKernels {
    * token waits in its tail as an activation, and a tail that fills is packed; without, each token
    * is packed at once.
    *
+   * @param outside [heads, 2] ints, counted on; null to count nothing
    * @param queries [rows, heads, headDim] floats, transformed; rows that are padding stay as they
    *     are
    */
@@ -50,6 +59,7 @@ final class AppendKernels {
       DecodeRows rows,
       LayerCodec codec,
       PackedSlots cache,
+      DevicePointer outside,
       DevicePointer queries) {
     int rowBlocks = (rows.rows() + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
     append.launch(
@@ -78,6 +88,8 @@ final class AppendKernels {
         cache.words(),
         cache.valueScales(),
         cache.tails(),
+        codec.ranges(),
+        outside,
         queries);
   }
 

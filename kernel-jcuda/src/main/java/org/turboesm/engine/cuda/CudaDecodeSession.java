@@ -12,6 +12,7 @@ import org.turboesm.cuda.CudaGraph;
 import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.DecodeSession;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
@@ -30,6 +31,7 @@ final class CudaDecodeSession implements DecodeSession {
   private final CudaContext context;
   private final DeviceForward forward;
   private final SessionCache cache;
+  private final RangeTally tally;
   private final Lane lane;
   private final int[] capacities;
   private final int[] firstSlots;
@@ -40,6 +42,7 @@ final class CudaDecodeSession implements DecodeSession {
   private LanePool.Lease lease;
   private float[] prefixHidden;
   private Step step;
+  private long lookedAt;
 
   /** What steps work in and on, at addresses that do not change. */
   private record Step(
@@ -60,10 +63,12 @@ final class CudaDecodeSession implements DecodeSession {
       SessionCache cache,
       Lane lane,
       TokenBatch prefixes,
-      int[] capacities) {
+      int[] capacities,
+      RangeTally tally) {
     this.context = context;
     this.forward = forward;
     this.cache = cache;
+    this.tally = tally;
     this.lane = lane;
     this.capacities = capacities.clone();
     this.firstSlots = BlockPlacement.firstSlots(capacities);
@@ -90,17 +95,20 @@ final class CudaDecodeSession implements DecodeSession {
       DeviceCodec codec,
       Lane lane,
       TokenBatch prefixes,
-      int[] capacities) {
+      int[] capacities,
+      RangeTally tally) {
     int[] slots = BlockPlacement.firstSlots(capacities);
     SessionCache cache =
         new PackedSessionCache(
             context,
+            lane,
             forward,
             codec,
             capacities.length,
             slots[capacities.length],
-            longest(capacities));
-    return new CudaDecodeSession(context, forward, cache, lane, prefixes, capacities);
+            longest(capacities),
+            tally.counting());
+    return new CudaDecodeSession(context, forward, cache, lane, prefixes, capacities, tally);
   }
 
   /** Makes room for a session over full-precision caches. */
@@ -113,7 +121,8 @@ final class CudaDecodeSession implements DecodeSession {
     int[] slots = BlockPlacement.firstSlots(capacities);
     SessionCache cache =
         new FullSessionCache(context, forward, slots[capacities.length], longest(capacities));
-    return new CudaDecodeSession(context, forward, cache, lane, prefixes, capacities);
+    return new CudaDecodeSession(
+        context, forward, cache, lane, prefixes, capacities, RangeTally.NONE);
   }
 
   private static int longest(int[] capacities) {
@@ -178,6 +187,7 @@ final class CudaDecodeSession implements DecodeSession {
           prefill.attend(on, forward.kernels(), config.heads(), w);
         },
         observer);
+    lookedAt += RangeTally.lookedAt(prefixes.positionOfToken());
     prefixHidden = lane.floats(workspace.hidden(), prefixes.size() * config.hiddenSize());
     step = placeStep();
   }
@@ -274,6 +284,9 @@ final class CudaDecodeSession implements DecodeSession {
       graph.launch(lane.stream());
     }
     for (int sequence : sequences) {
+      if (RangeTally.looksAt(lengths[sequence])) {
+        lookedAt++;
+      }
       lengths[sequence]++;
     }
     return lane.floats(step.workspace().hidden(), sequences.length * forward.config().hiddenSize());
@@ -347,9 +360,15 @@ final class CudaDecodeSession implements DecodeSession {
       return;
     }
     context.enterToRelease();
-    graphs.values().forEach(CudaGraph::close);
-    cache.close();
-    lease.close();
-    lease = null;
+    try {
+      if (context.healthy()) {
+        cache.addRangesTo(tally, lane, lookedAt);
+      }
+    } finally {
+      graphs.values().forEach(CudaGraph::close);
+      cache.close();
+      lease.close();
+      lease = null;
+    }
   }
 }

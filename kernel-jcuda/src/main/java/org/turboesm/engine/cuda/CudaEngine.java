@@ -1,6 +1,7 @@
 package org.turboesm.engine.cuda;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.turboesm.TurboEsmException;
@@ -13,6 +14,7 @@ import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.OutOfDeviceMemoryException;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RowErrors;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.EsmWeights;
@@ -95,20 +97,28 @@ final class CudaEngine implements EsmEngine {
 
   @Override
   public float[] encode(TokenBatch batch, ForwardObserver observer) {
-    return lanes.run(lane -> encode(lane, batch, observer));
+    return lanes.run(lane -> encode(lane, batch, observer, PassResult.HIDDEN_STATES));
   }
 
-  private Supplier<float[]> encode(Lane lane, TokenBatch batch, ForwardObserver observer) {
+  @Override
+  public float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer) {
+    return lanes.run(lane -> encode(lane, batch, observer, PassResult.MEANS));
+  }
+
+  private Supplier<float[]> encode(
+      Lane lane, TokenBatch batch, ForwardObserver observer, PassResult result) {
     EsmConfig config = config();
     List<int[]> arrays = new ArrayList<>(PassInputs.arrays(batch, config));
     arrays.addAll(PrefillInputs.arrays(batch, forward.kernels().prefill().tiling()));
+    arrays.addAll(result.arrays(batch));
     DeviceRotary.Table angles = forward.rotary().table(batch.positions());
     lane.arena()
         .reset(
             Lane.uploadBytes(arrays) + Workspace.bytes(config, forward.precision(), batch.size()));
     List<DevicePointer> uploaded = lane.upload(arrays);
     PassInputs inputs = PassInputs.of(batch.size(), uploaded);
-    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
+    int prefillEnd = PassInputs.ARRAYS + PrefillInputs.ARRAYS;
+    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, prefillEnd));
     Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), batch.size());
     KernelSet kernels = forward.kernels();
     DeviceAttention attention =
@@ -127,7 +137,13 @@ final class CudaEngine implements EsmEngine {
         };
     return () -> {
       forward.run(lane, inputs, angles, workspace, attention, observer);
-      return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+      return result.download(
+          lane,
+          kernels.pooling(),
+          config,
+          batch,
+          workspace,
+          uploaded.subList(prefillEnd, uploaded.size()));
     };
   }
 
@@ -217,6 +233,61 @@ final class CudaEngine implements EsmEngine {
   }
 
   private Supplier<float[]> projectAttention(Lane lane, int layer, float[] attended, int rows) {
+    DevicePointer output = queueProjection(lane, layer, attended, rows, 0);
+    return () -> lane.floats(output, rows * config().hiddenSize());
+  }
+
+  @Override
+  public RowErrors projectedErrors(int layer, float[] reference, float[] actual, int rows) {
+    return lanes.run(lane -> projectedErrors(lane, layer, reference, actual, rows));
+  }
+
+  private Supplier<RowErrors> projectedErrors(
+      Lane lane, int layer, float[] reference, float[] actual, int rows) {
+    int hidden = config().hiddenSize();
+    int size = rows * hidden;
+    float[] both = Arrays.copyOf(reference, 2 * size);
+    System.arraycopy(actual, 0, both, size, size);
+    long errorBytes = 2L * rows * Float.BYTES;
+    DevicePointer projected =
+        queueProjection(lane, layer, both, 2 * rows, DeviceArena.aligned(errorBytes));
+    DevicePointer errors = lane.arena().take(errorBytes);
+    long halfBytes = (long) size * Float.BYTES;
+    forward
+        .kernels()
+        .fidelity()
+        .rowErrors(
+            lane.stream(),
+            rows,
+            hidden,
+            projected.range(0, halfBytes),
+            projected.range(halfBytes, halfBytes),
+            errors);
+    return () -> rowErrors(lane.floats(errors, 2 * rows));
+  }
+
+  /**
+   * @param errors [rows, 2]
+   */
+  private static RowErrors rowErrors(float[] errors) {
+    int rows = errors.length / 2;
+    RowErrors result = new RowErrors(new double[rows], new double[rows]);
+    for (int r = 0; r < rows; r++) {
+      result.squaredReference()[r] = errors[2 * r];
+      result.squaredError()[r] = errors[2 * r + 1];
+    }
+    return result;
+  }
+
+  /**
+   * Queues W_o o + b_o.
+   *
+   * @param attended [rows, heads, headDim]
+   * @param moreBytes of the arena that are wanted besides
+   * @return floats, [rows, hidden]
+   */
+  private DevicePointer queueProjection(
+      Lane lane, int layer, float[] attended, int rows, long moreBytes) {
     int size = rows * config().hiddenSize();
     KernelPrecision precision = forward.precision();
     List<int[]> arrays =
@@ -229,7 +300,8 @@ final class CudaEngine implements EsmEngine {
         .reset(
             Lane.uploadBytes(arrays)
                 + Workspace.bytes(config(), precision, rows)
-                + DeviceArena.aligned(outputBytes));
+                + DeviceArena.aligned(outputBytes)
+                + moreBytes);
     DevicePointer input = lane.upload(arrays).get(0);
     Workspace w = Workspace.take(lane.arena(), config(), precision, rows);
     DevicePointer output = lane.arena().take(outputBytes);
@@ -248,7 +320,7 @@ final class CudaEngine implements EsmEngine {
             config().hiddenSize(),
             forward.multiply(lane, linear, linearInput, rows, w.delta()),
             output);
-    return () -> lane.floats(output, size);
+    return output;
   }
 
   private static int[] bits(float[] values, int count) {

@@ -8,6 +8,7 @@ import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.DecodeSession;
 import org.turboesm.engine.KvPrecision;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.ForwardObserver;
@@ -31,11 +32,17 @@ final class CudaTurboEngine implements TurboEngine {
   }
 
   @Override
-  public float[] turbo(TokenBatch batch, ForwardObserver observer) {
-    return lanes.run(lane -> turbo(lane, batch, observer));
+  public float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+    return lanes.run(lane -> turbo(lane, batch, observer, tally, PassResult.HIDDEN_STATES));
   }
 
-  private Supplier<float[]> turbo(Lane lane, TokenBatch batch, ForwardObserver observer) {
+  @Override
+  public float[] meanEmbeddings(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
+    return lanes.run(lane -> turbo(lane, batch, observer, tally, PassResult.MEANS));
+  }
+
+  private Supplier<float[]> turbo(
+      Lane lane, TokenBatch batch, ForwardObserver observer, RangeTally tally, PassResult result) {
     EsmConfig config = forward.config();
     KernelPrecision precision = forward.precision();
     int[] firstSlots = BlockPlacement.firstSlots(batch.lengths());
@@ -44,6 +51,7 @@ final class CudaTurboEngine implements TurboEngine {
     arrays.addAll(PrefillInputs.arrays(batch, forward.kernels().prefill().tiling()));
     int[] entries = BlockPlacement.entries(batch, s -> firstSlots[s], false);
     arrays.add(entries);
+    arrays.addAll(result.arrays(batch));
     DeviceRotary.Table angles = forward.rotary().table(batch.positions());
 
     long wordBytes = slots * codec.mostWordsPerSlot() * Integer.BYTES;
@@ -56,39 +64,58 @@ final class CudaTurboEngine implements TurboEngine {
                 + Workspace.bytes(config, precision, batch.size())
                 + DeviceArena.aligned(wordBytes)
                 + DeviceArena.aligned(scaleBytes)
+                + DeviceArena.aligned(DeviceRangeCounters.bytes(config))
                 + (observer.seesAttention() ? 3 * DeviceArena.aligned(readBytes) : 0));
     List<DevicePointer> uploaded = lane.upload(arrays);
     PassInputs inputs = PassInputs.of(batch.size(), uploaded);
-    PrefillInputs prefill =
-        PrefillInputs.of(
-            uploaded.subList(PassInputs.ARRAYS, PassInputs.ARRAYS + PrefillInputs.ARRAYS));
-    TokenBlocks blocks = new TokenBlocks(uploaded.get(uploaded.size() - 1), entries.length / 4);
+    int prefillEnd = PassInputs.ARRAYS + PrefillInputs.ARRAYS;
+    PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, prefillEnd));
+    TokenBlocks blocks = new TokenBlocks(uploaded.get(prefillEnd), entries.length / 4);
     Workspace workspace = Workspace.take(lane.arena(), config, precision, batch.size());
     PackedSlots cache =
         new PackedSlots(
             lane.arena().take(wordBytes),
             scaleBytes == 0 ? null : lane.arena().take(scaleBytes),
             null);
+    DeviceRangeCounters ranges =
+        tally.counting()
+            ? DeviceRangeCounters.cleared(
+                lane, config, lane.arena().take(DeviceRangeCounters.bytes(config)))
+            : DeviceRangeCounters.none(config);
     List<DevicePointer> read = new ArrayList<>();
     for (int i = 0; i < 3 && observer.seesAttention(); i++) {
       read.add(lane.arena().take(readBytes));
     }
     PackedTurboAttention attention =
-        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, read);
+        new PackedTurboAttention(forward, codec, inputs, prefill, blocks, cache, ranges, read);
     return () -> {
       forward.run(lane, inputs, angles, workspace, attention, observer);
-      return lane.floats(workspace.hidden(), batch.size() * config.hiddenSize());
+      float[] states =
+          result.download(
+              lane,
+              forward.kernels().pooling(),
+              config,
+              batch,
+              workspace,
+              uploaded.subList(prefillEnd + 1, uploaded.size()));
+      ranges.addTo(tally, lane, codec.codec(), RangeTally.lookedAt(batch.positionOfToken()));
+      return states;
     };
   }
 
   @Override
   public DecodeSession prefill(
-      TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
+      TokenBatch prefixes,
+      int[] capacities,
+      KvPrecision precision,
+      ForwardObserver observer,
+      RangeTally tally) {
     LanePool.Kept<CudaDecodeSession> kept =
         lanes.open(
             lane ->
                 precision == KvPrecision.PACKED
-                    ? CudaDecodeSession.packed(context, forward, codec, lane, prefixes, capacities)
+                    ? CudaDecodeSession.packed(
+                        context, forward, codec, lane, prefixes, capacities, tally)
                     : CudaDecodeSession.full(context, forward, lane, prefixes, capacities));
     CudaDecodeSession session = kept.value();
     session.keep(kept.lease());

@@ -5,6 +5,7 @@ import java.util.List;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.DeviceBuffer;
 import org.turboesm.cuda.DevicePointer;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.kv.PackedKvLayout;
 
@@ -97,6 +98,10 @@ final class FullSessionCache implements SessionCache {
             kvLens.kvLens(),
             partial);
   }
+
+  /** Nothing is packed, so nothing is counted. */
+  @Override
+  public void addRangesTo(RangeTally tally, Lane lane, long lookedAt) {}
 
   @Override
   public long bytes(int tokens) {

@@ -21,6 +21,8 @@ final class KernelSet implements AutoCloseable {
   private final PrefillAttentionKernels prefill;
   private final FullDecodeKernels fullDecode;
   private final PackedDecodeKernels packedDecode;
+  private final PoolingKernels pooling;
+  private final FidelityKernels fidelity;
   private final LayerNormKernels headNorm;
   private final GeluKernels headGelu;
 
@@ -39,6 +41,8 @@ final class KernelSet implements AutoCloseable {
       prefill = new PrefillAttentionKernels(library, storage, headDim);
       fullDecode = new FullDecodeKernels(library, storage, headDim);
       packedDecode = new PackedDecodeKernels(library, headDim);
+      pooling = new PoolingKernels(library);
+      fidelity = new FidelityKernels(library);
       headNorm = new LayerNormKernels(library, Precision.F32, hidden);
       headGelu = new GeluKernels(library, Precision.F32, hidden);
     } catch (RuntimeException e) {
@@ -64,6 +68,8 @@ final class KernelSet implements AutoCloseable {
     variants.add(PrefillAttentionKernels.variant(storage, headDim));
     variants.add(FullDecodeKernels.variant(storage, headDim));
     variants.add(PackedDecodeKernels.variant(headDim));
+    variants.add(PoolingKernels.variant());
+    variants.add(FidelityKernels.variant());
     variants.add(LayerNormKernels.variant(Precision.F32, hidden));
     variants.add(GeluKernels.variant(Precision.F32, hidden));
     return variants;
@@ -113,6 +119,14 @@ final class KernelSet implements AutoCloseable {
 
   PackedDecodeKernels packedDecode() {
     return packedDecode;
+  }
+
+  PoolingKernels pooling() {
+    return pooling;
+  }
+
+  FidelityKernels fidelity() {
+    return fidelity;
   }
 
   /** The language-model head's LayerNorm, in floats. */

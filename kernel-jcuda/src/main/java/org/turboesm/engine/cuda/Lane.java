@@ -1,6 +1,7 @@
 package org.turboesm.engine.cuda;
 
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -111,6 +112,19 @@ final class Lane implements AutoCloseable {
     for (int i = 0; i < count; i += piece) {
       int size = Math.min(piece, count - i);
       copyToHost(source, (long) i * Float.BYTES, (long) size * Float.BYTES);
+      view.get(0, target, i, size);
+    }
+    return target;
+  }
+
+  /** Waits for the stream and copies ints to the host. */
+  int[] ints(DevicePointer source, int count) {
+    int[] target = new int[count];
+    IntBuffer view = download.ints();
+    int piece = DOWNLOAD_BYTES / Integer.BYTES;
+    for (int i = 0; i < count; i += piece) {
+      int size = Math.min(piece, count - i);
+      copyToHost(source, (long) i * Integer.BYTES, (long) size * Integer.BYTES);
       view.get(0, target, i, size);
     }
     return target;

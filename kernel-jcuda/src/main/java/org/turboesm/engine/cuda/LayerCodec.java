@@ -5,6 +5,7 @@ import java.util.List;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.DeviceBuffer;
 import org.turboesm.kv.AffineMap;
+import org.turboesm.kv.ChannelRange;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 
@@ -35,6 +36,7 @@ final class LayerCodec implements AutoCloseable {
   private final DeviceBuffer valueOrder;
   private final DeviceBuffer windows;
   private final DeviceBuffer firstWindows;
+  private final DeviceBuffer ranges;
 
   LayerCodec(CudaContext context, List<HeadCodec> heads) {
     this.context = context;
@@ -57,6 +59,7 @@ final class LayerCodec implements AutoCloseable {
       valueOrder = keep(valueOrder(heads));
       windows = keep(DeviceBuffer.of(context, decodePlan.windows(), "windows of keys"));
       firstWindows = keep(DeviceBuffer.of(context, decodePlan.firstWindows(), "windows of keys"));
+      ranges = keep(ranges(heads));
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -163,6 +166,22 @@ final class LayerCodec implements AutoCloseable {
     return order;
   }
 
+  /** Of each head its keys' channels, then its values': the smallest and the largest inside. */
+  private static float[] ranges(List<HeadCodec> heads) {
+    int headDim = heads.get(0).headDim();
+    float[] ranges = new float[heads.size() * 2 * headDim * 2];
+    int i = 0;
+    for (HeadCodec head : heads) {
+      for (ChannelRange range : List.of(head.keyRange(), head.valueRange())) {
+        for (int c = 0; c < headDim; c++) {
+          ranges[i++] = range.smallestInside(c);
+          ranges[i++] = range.largestInside(c);
+        }
+      }
+    }
+    return ranges;
+  }
+
   PackedDecodePlan decodePlan() {
     return decodePlan;
   }
@@ -220,6 +239,11 @@ final class LayerCodec implements AutoCloseable {
   /** [heads, headDim] shorts: value channels, the widest codes first. */
   DeviceBuffer valueOrder() {
     return valueOrder;
+  }
+
+  /** [heads, 2, headDim, 2]: the smallest and the largest that lie inside the calibrated range. */
+  DeviceBuffer ranges() {
+    return ranges;
   }
 
   /** {@code struct window}, of all heads. */

@@ -5,6 +5,7 @@ import java.util.List;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.DeviceBuffer;
 import org.turboesm.cuda.DevicePointer;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.PackedKvLayout;
@@ -18,18 +19,22 @@ final class PackedSessionCache implements SessionCache {
   private final int splits;
   private final List<DeviceBuffer> buffers = new ArrayList<>();
   private final List<PackedSlots> layers = new ArrayList<>();
+  private final DeviceRangeCounters ranges;
 
   /**
    * @param slots blocks of all sequences
    * @param longest capacity of the longest sequence, in tokens
+   * @param counting whether keys and values outside of the calibrated range are counted
    */
   PackedSessionCache(
       CudaContext context,
+      Lane lane,
       DeviceForward forward,
       DeviceCodec codec,
       int sequences,
       long slots,
-      int longest) {
+      int longest,
+      boolean counting) {
     this.forward = forward;
     this.codec = codec;
     this.splits = PackedDecodeKernels.splits(longest) + (tail() ? 1 : 0);
@@ -47,6 +52,11 @@ final class PackedSessionCache implements SessionCache {
                     : null,
                 tail() ? keep(context, tailBytes) : null));
       }
+      ranges =
+          counting
+              ? DeviceRangeCounters.cleared(
+                  lane, config, keep(context, DeviceRangeCounters.bytes(config)))
+              : DeviceRangeCounters.none(config);
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -88,6 +98,7 @@ final class PackedSessionCache implements SessionCache {
             codec.layer(layer),
             codec.keyMaps(layer),
             layers.get(layer),
+            ranges.ofLayer(layer),
             w.queries(),
             w.keys(),
             w.values());
@@ -107,7 +118,14 @@ final class PackedSessionCache implements SessionCache {
     forward
         .kernels()
         .append()
-        .append(lane.stream(), projections, lengths, codec.layer(layer), cache, queries);
+        .append(
+            lane.stream(),
+            projections,
+            lengths,
+            codec.layer(layer),
+            cache,
+            ranges.ofLayer(layer),
+            queries);
     forward
         .kernels()
         .packedDecode()
@@ -138,6 +156,11 @@ final class PackedSessionCache implements SessionCache {
               kvLens.kvLens(),
               partial);
     }
+  }
+
+  @Override
+  public void addRangesTo(RangeTally tally, Lane lane, long lookedAt) {
+    ranges.addTo(tally, lane, codec.codec(), lookedAt);
   }
 
   @Override

@@ -21,6 +21,7 @@ record PackedTurboAttention(
     PrefillInputs prefill,
     TokenBlocks blocks,
     PackedSlots cache,
+    DeviceRangeCounters ranges,
     List<DevicePointer> read)
     implements DeviceAttention {
 
@@ -46,6 +47,7 @@ record PackedTurboAttention(
             codec.layer(layer),
             codec.keyMaps(layer),
             cache,
+            ranges.ofLayer(layer),
             w.queries(),
             observed ? w.keys() : null,
             observed ? w.values() : null);

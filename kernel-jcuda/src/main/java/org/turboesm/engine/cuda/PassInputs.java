@@ -1,5 +1,6 @@
 package org.turboesm.engine.cuda;
 
+import java.util.Arrays;
 import java.util.List;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.esm2.EsmConfig;
@@ -27,17 +28,12 @@ record PassInputs(
   /** What is to be uploaded, in the order of the fields; floats as their bits. */
   static List<int[]> arrays(TokenBatch batch, EsmConfig config) {
     int[] sequenceOfToken = new int[batch.size()];
-    int[] positions = new int[batch.size()];
     int[] scales = new int[batch.sequences()];
     for (int s = 0; s < batch.sequences(); s++) {
-      int start = batch.cuSeqlens()[s];
       scales[s] = Float.floatToRawIntBits(config.embeddingScale(batch.maskedFractions()[s]));
-      for (int t = start; t < batch.cuSeqlens()[s + 1]; t++) {
-        sequenceOfToken[t] = s;
-        positions[t] = batch.firstPositions()[s] + t - start;
-      }
+      Arrays.fill(sequenceOfToken, batch.cuSeqlens()[s], batch.cuSeqlens()[s + 1], s);
     }
-    return List.of(batch.tokens(), sequenceOfToken, scales, positions);
+    return List.of(batch.tokens(), sequenceOfToken, scales, batch.positionOfToken());
   }
 
   /** The uploaded arrays. */

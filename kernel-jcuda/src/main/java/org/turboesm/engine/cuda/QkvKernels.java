@@ -9,6 +9,7 @@ import org.turboesm.cuda.KernelModule;
 import org.turboesm.cuda.KernelVariant;
 import org.turboesm.cuda.LaunchConfig;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RangeTally;
 
 /** Launches {@code qkv.cu}: whole sequences' queries, keys and values, and caches of them. */
 final class QkvKernels {
@@ -34,7 +35,14 @@ final class QkvKernels {
   /** What the engine compiles for a model. */
   static KernelVariant variant(Precision precision, int headDim) {
     return new KernelVariant(
-        "qkv.cu", Map.of("PRECISION", precision.ordinal(), "HEAD_DIM", headDim));
+        "qkv.cu",
+        Map.of(
+            "PRECISION",
+            precision.ordinal(),
+            "HEAD_DIM",
+            headDim,
+            "TOKENS_A_LOOK",
+            RangeTally.TOKENS_A_LOOK));
   }
 
   /**
@@ -80,6 +88,7 @@ final class QkvKernels {
    * @param positions [rows] ints
    * @param blocks all rows
    * @param keyMaps the codec's, arranged by {@link UnpackKernels#arrange}
+   * @param outside [heads, 2] ints, counted on; null to count nothing
    * @param queries [rows, heads, headDim] activations, written; null to leave out
    * @param keys as queries
    * @param values as queries
@@ -92,6 +101,7 @@ final class QkvKernels {
       LayerCodec codec,
       DevicePointer keyMaps,
       PackedSlots cache,
+      DevicePointer outside,
       DevicePointer queries,
       DevicePointer keys,
       DevicePointer values) {
@@ -117,6 +127,8 @@ final class QkvKernels {
         cache.words(),
         cache.valueScales(),
         cache.tails(),
+        codec.ranges(),
+        outside,
         queries,
         keys,
         values);

@@ -1,5 +1,8 @@
 package org.turboesm.engine.cuda;
 
+import org.turboesm.cuda.DevicePointer;
+import org.turboesm.engine.RangeTally;
+
 /** The caches of a decode session, of all its sequences and layers. */
 interface SessionCache extends AutoCloseable {
 
@@ -34,8 +37,16 @@ interface SessionCache extends AutoCloseable {
       Projections projections,
       DecodeRows lengths,
       DecodeRows kvLens,
-      org.turboesm.cuda.DevicePointer queries,
+      DevicePointer queries,
       PartialStates partial);
+
+  /**
+   * Gives a tally what was counted in all prefixes and steps, where the cache counts; waits for the
+   * stream.
+   *
+   * @param lookedAt tokens
+   */
+  void addRangesTo(RangeTally tally, Lane lane, long lookedAt);
 
   /** Bytes that a sequence of so many tokens takes. */
   long bytes(int tokens);

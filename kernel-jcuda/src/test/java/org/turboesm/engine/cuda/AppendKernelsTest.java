@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.turboesm.attention.reference.ReferenceAttentionKernels;
 import org.turboesm.cuda.DeviceBuffer;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.PackedKvBlocks;
@@ -34,10 +35,10 @@ class AppendKernelsTest {
   private static final int BLOCK = 32;
 
   /** Tokens in the caches: blocks that begin, go on and fill. */
-  private static final int[] LENGTHS = {0, 1, 30, 31, 32, 63, 126, 1022, 2999};
+  private static final int[] LENGTHS = {0, 1, 30, 31, 32, 63, 126, 1022, 2999, 40};
 
   /** Every sequence once, in an order of its own, with padding between and behind. */
-  private static final int[] ROWS = {6, -1, 0, 3, 7, 1, 5, -1, 2, 4, 8, -1, -1, -1};
+  private static final int[] ROWS = {6, -1, 0, 3, 7, 1, 5, -1, 2, 4, 8, -1, -1, 9};
 
   /** What buffers hold before a launch. */
   private static final float UNWRITTEN = 42;
@@ -109,6 +110,38 @@ class AppendKernelsTest {
     }
     assertThat(tails).as("seed %d", SEED).isEqualTo(expectedTails);
     assertThat(slots.words()).as("seed %d", SEED).isEqualTo(expectedWords);
+  }
+
+  @ParameterizedTest(name = "{0}, headDim {1}")
+  @MethodSource("formats")
+  void keysAndValuesOutsideOfTheirRangesAreCounted(Precision precision, int headDim) {
+    for (boolean withTails : new boolean[] {false, true}) {
+      Step step = new Step(precision, headDim);
+      int[] begun = new int[(HEADS + 1) * 2];
+      Arrays.fill(begun, 7);
+      DeviceBuffer outside = device.upload(begun);
+      step.append(ROWS, withTails, outside);
+      step.checkQueries(ROWS);
+      int[] found = outside.ints(begun.length);
+      for (int h = 0; h < HEADS; h++) {
+        OutsideCounts keys = new OutsideCounts();
+        OutsideCounts values = new OutsideCounts();
+        for (int r = 0; r < ROWS.length; r++) {
+          for (int c = 0;
+              c < headDim && ROWS[r] >= 0 && RangeTally.looksAt(LENGTHS[ROWS[r]]);
+              c++) {
+            keys.add(step.heads.get(h).keyRange(), c, step.mappedKey(r, h, c));
+            values.add(
+                step.heads.get(h).valueRange(),
+                c,
+                step.activation(r, RandomProjections.VALUE, h, c));
+          }
+        }
+        keys.check(found[2 * h] - 7, "keys of head " + h + ", seed " + SEED);
+        values.check(found[2 * h + 1] - 7, "values of head " + h + ", seed " + SEED);
+      }
+      assertThat(Arrays.copyOfRange(found, HEADS * 2, found.length)).containsOnly(7);
+    }
   }
 
   @ParameterizedTest(name = "{0}, headDim {1}")
@@ -244,7 +277,8 @@ class AppendKernelsTest {
       int[] valueBits =
           head == 1 ? RandomCodec.uniformBits(headDim, 3) : RandomCodec.bits(random, headDim);
       HeadCodec drawn = RandomCodec.head(random, keyBits, valueBits);
-      return head == HEADS - 1 ? RandomCodec.withTokenScales(drawn) : drawn;
+      HeadCodec scaled = head == HEADS - 1 ? RandomCodec.withTokenScales(drawn) : drawn;
+      return OutsideCounts.withRanges(random.split(), scaled);
     }
 
     private void zeroTheThirdRow(float[] product) {
@@ -279,6 +313,10 @@ class AppendKernelsTest {
     }
 
     void append(int[] sequences, boolean withTails) {
+      append(sequences, withTails, null);
+    }
+
+    void append(int[] sequences, boolean withTails, DeviceBuffer outside) {
       new AppendKernels(device.library(), precision, headDim)
           .append(
               device.stream(),
@@ -286,6 +324,7 @@ class AppendKernelsTest {
               rows(sequences),
               codec,
               new PackedSlots(words, scales, withTails ? tails : null),
+              outside,
               queries);
     }
 

@@ -2,12 +2,14 @@ package org.turboesm.engine.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -16,23 +18,29 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.engine.DecodeSession;
 import org.turboesm.engine.DecodedBatch;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.KvPrecision;
 import org.turboesm.engine.LockstepDecoder;
+import org.turboesm.engine.Pooling;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.Prefill;
 import org.turboesm.engine.RandomProteins;
+import org.turboesm.engine.RangeTally;
+import org.turboesm.engine.RowErrors;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.RandomEsmModel;
 import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.ChannelRange;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.RandomCodec;
+import org.turboesm.kv.RangeCounts;
 
 /** The whole engine against the reference engine, on small models of random weights. */
 @Tag("cuda")
@@ -143,6 +151,44 @@ class CudaEngineTest {
         .isLessThan(FLOAT_LIMIT);
   }
 
+  /**
+   * The rows that are compared leave another GEMM than those that come to the host, in F32 and INT8
+   * equal but for the order of sums, in BF16 but for a unit in the last place, 2^-8. Lengths are
+   * off by no more, and their squares by half of the roundings of sums of 48 squares: at most 2 + 4
+   * + 5 additions, and 2 of the difference and its square.
+   */
+  @ParameterizedTest
+  @CsvSource({"F32, 1e-5", "BF16, 0.00390625", "INT8, 1e-5"})
+  void projectedErrorsAreThoseOfTheProjectedRows(Precision precision, double rounding) {
+    open(precision);
+    int rows = 41;
+    SplittableRandom random = new SplittableRandom(SEED);
+    float[] reference = RandomRows.normal(random, rows * HEADS * HEAD_DIM, 0, 1);
+    float[] actual = RandomRows.normal(random, rows * HEADS * HEAD_DIM, 0, 0.1);
+    for (int i = 0; i < actual.length; i++) {
+      actual[i] += reference[i];
+    }
+
+    RowErrors found = engine.projectedErrors(1, reference, actual, rows);
+
+    RowErrors expected =
+        RowErrors.of(
+            engine.projectAttention(1, reference, rows),
+            engine.projectAttention(1, actual, rows),
+            rows);
+    for (int r = 0; r < rows; r++) {
+      double length = Math.sqrt(expected.squaredReference()[r]);
+      double error = Math.sqrt(expected.squaredError()[r]);
+      assertThat(Math.sqrt(found.squaredReference()[r]))
+          .as("row %d, seed %d", r, SEED)
+          .isCloseTo(length, within((rounding + 7 * 0x1p-24) * length));
+      // Of both rows, and the second is no longer than the first and the difference.
+      assertThat(Math.sqrt(found.squaredError()[r]))
+          .as("row %d, seed %d", r, SEED)
+          .isCloseTo(error, within(rounding * (2 * length + error) + 7 * 0x1p-24 * error));
+    }
+  }
+
   @Test
   void observersSeeWhatTheReferenceShows() {
     open(Precision.F32);
@@ -241,6 +287,166 @@ class CudaEngineTest {
       // The rows of a step that are padding are not shown: 3 prefixes, then at most 3 rows.
       assertThat(seen.arrays.get(seen.arrays.size() - 1)).hasSize(HEADS * HEAD_DIM);
     }
+  }
+
+  /** One protein, many, and some so short that a block of tokens holds several. */
+  @ParameterizedTest
+  @ValueSource(strings = {"3", "3 34 65 3 130", "40 4 4 5 3"})
+  void meanEmbeddingsEqualThoseOfTheHiddenStates(String lengths) {
+    open(Precision.F32);
+    TokenBatch batch =
+        batch(Arrays.stream(lengths.split(" ")).mapToInt(Integer::parseInt).toArray());
+    RangeTally tally = new RangeTally();
+    RangeTally tallyOfStates = new RangeTally();
+    try (TurboEngine turbo = engine.turbo(codec(true))) {
+      checkMeans(
+          engine.meanEmbeddings(batch, ForwardObserver.NONE),
+          engine.encode(batch, ForwardObserver.NONE),
+          batch);
+      checkMeans(
+          turbo.meanEmbeddings(batch, ForwardObserver.NONE, tally),
+          turbo.turbo(batch, ForwardObserver.NONE, tallyOfStates),
+          batch);
+    }
+    assertThat(tally.counts()).isEqualTo(tallyOfStates.counts());
+  }
+
+  /**
+   * The device adds up to 128 floats in up to 8 + 16 additions, divides, and the host rounds once:
+   * each is off by half a unit in the last place of the magnitudes' sum.
+   */
+  private static void checkMeans(float[] means, float[] hidden, TokenBatch batch) {
+    float[] expected = Pooling.means(hidden, batch);
+    float[] magnitudes = hidden.clone();
+    for (int i = 0; i < magnitudes.length; i++) {
+      magnitudes[i] = Math.abs(magnitudes[i]);
+    }
+    float[] meanMagnitudes = Pooling.means(magnitudes, batch);
+    assertThat(means).hasSameSizeAs(expected);
+    for (int i = 0; i < means.length; i++) {
+      assertThat(Math.abs(means[i] - expected[i]))
+          .as("mean %d, seed %d", i, SEED)
+          .isLessThanOrEqualTo(26 * 0x1p-24f * meanMagnitudes[i]);
+    }
+  }
+
+  @Test
+  void whatLeavesTheCalibratedRangeIsCountedAsByTheReferenceInTurbo() {
+    open(Precision.F32);
+    TokenBatch batch = batch(3, 32, 33, 70);
+    KvCodec codec = withRanges(codec(false), 0);
+    requireNoneNearAnEnd(codec, (turbo, tally) -> turbo.turbo(batch, ForwardObserver.NONE, tally));
+    try (TurboEngine turbo = engine.turbo(codec);
+        TurboEngine referenceTurbo = reference.turbo(codec)) {
+      RangeTally actual = new RangeTally();
+      RangeTally observed = new RangeTally();
+      RangeTally expected = new RangeTally();
+      float[] hidden = turbo.turbo(batch, ForwardObserver.NONE, actual);
+      turbo.turbo(batch, new Seen(), observed);
+      referenceTurbo.turbo(batch, ForwardObserver.NONE, expected);
+
+      assertThat(actual.counts()).as("seed %d", SEED).isEqualTo(expected.counts());
+      assertThat(observed.counts()).isEqualTo(expected.counts());
+      assertThat(actual.counts().outside()).isPositive();
+      assertThat(actual.counts().share()).isLessThan(0.5);
+      assertThat(hidden).isEqualTo(turbo.turbo(batch, ForwardObserver.NONE));
+    }
+  }
+
+  /** Prefixes, steps that are run, and steps of a graph. */
+  @ParameterizedTest
+  @CsvSource({"true", "false"})
+  void whatLeavesTheCalibratedRangeIsCountedAsByTheReferenceInDecode(boolean tail) {
+    open(Precision.F32);
+    TokenBatch batch = batch(20, 70, 36, 5);
+    KvCodec codec = withRanges(codec(tail), 0);
+    Prefill prefill = Prefill.parse("0.4");
+    requireNoneNearAnEnd(
+        codec,
+        (turbo, tally) -> decode(turbo, LockstepDecoder.Observer.NONE, tally, batch, prefill));
+    try (TurboEngine turbo = engine.turbo(codec);
+        TurboEngine referenceTurbo = reference.turbo(codec)) {
+      RangeTally actual = new RangeTally();
+      RangeTally seen = new RangeTally();
+      RangeTally expected = new RangeTally();
+      decode(turbo, LockstepDecoder.Observer.NONE, actual, batch, prefill);
+      decode(turbo, rows -> new Seen(), seen, batch, prefill);
+      decode(referenceTurbo, LockstepDecoder.Observer.NONE, expected, batch, prefill);
+
+      assertThat(actual.counts()).as("seed %d", SEED).isEqualTo(expected.counts());
+      assertThat(seen.counts()).isEqualTo(expected.counts());
+      // The first token of every eight: 3, 9, 5 and 1, in two layers' keys and one's values.
+      assertThat(actual.counts().lookedAt()).isEqualTo(18L * HEADS * HEAD_DIM * 3);
+      assertThat(actual.counts().outside()).isPositive();
+    }
+  }
+
+  @Test
+  void overFullPrecisionCachesNothingIsCounted() {
+    open(Precision.F32);
+    TokenBatch batch = batch(9, 12);
+    KvCodec codec = withRanges(codec(true), 0);
+    try (TurboEngine turbo = engine.turbo(codec);
+        TurboEngine referenceTurbo = reference.turbo(codec)) {
+      for (TurboEngine each : List.of(turbo, referenceTurbo)) {
+        RangeTally tally = new RangeTally();
+        new LockstepDecoder(each, KvPrecision.FULL, LockstepDecoder.Observer.NONE, tally)
+            .decode(batch, Prefill.parse("6"));
+        assertThat(tally.counts()).isEqualTo(RangeCounts.NONE);
+      }
+    }
+  }
+
+  private static void decode(
+      TurboEngine turbo,
+      LockstepDecoder.Observer observer,
+      RangeTally tally,
+      TokenBatch batch,
+      Prefill prefill) {
+    new LockstepDecoder(turbo, KvPrecision.PACKED, observer, tally).decode(batch, prefill);
+  }
+
+  /**
+   * With this seed no key or value lies so near to an end of its range that rounding could move it
+   * over: counts stay the same with all ranges wider or narrower by ten times what floats are off.
+   */
+  private void requireNoneNearAnEnd(KvCodec codec, BiConsumer<TurboEngine, RangeTally> run) {
+    List<RangeCounts> counts = new ArrayList<>();
+    for (double wider : new double[] {-10 * FLOAT_LIMIT, 0, 10 * FLOAT_LIMIT}) {
+      try (TurboEngine turbo = reference.turbo(withRanges(codec, wider))) {
+        RangeTally tally = new RangeTally();
+        run.accept(turbo, tally);
+        counts.add(tally.counts());
+      }
+    }
+    assertThat(counts).as("seed %d", SEED).containsOnly(counts.get(0));
+  }
+
+  /** The same codec with calibrated ranges. */
+  private static KvCodec withRanges(KvCodec codec, double wider) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    return new KvCodec(
+        codec.heads().stream()
+            .map(
+                layer ->
+                    layer.stream()
+                        .map(
+                            head ->
+                                RandomCodec.withRanges(
+                                    head, range(random, wider), range(random, wider)))
+                        .toList())
+            .toList(),
+        codec.tail());
+  }
+
+  private static ChannelRange range(SplittableRandom random, double wider) {
+    float[] lowest = new float[HEAD_DIM];
+    float[] highest = new float[HEAD_DIM];
+    for (int c = 0; c < HEAD_DIM; c++) {
+      lowest[c] = (float) (random.nextDouble(-3, -1) - wider);
+      highest[c] = (float) (random.nextDouble(1, 3) + wider);
+    }
+    return new ChannelRange(lowest, highest);
   }
 
   @Test

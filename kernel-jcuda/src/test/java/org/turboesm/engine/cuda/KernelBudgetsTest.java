@@ -93,8 +93,6 @@ class KernelBudgetsTest {
         variants.addAll(KernelSet.variants(config, storage));
       }
     }
-    variants.add(PoolingKernels.variant());
-    variants.add(FidelityKernels.variant());
     return variants;
   }
 

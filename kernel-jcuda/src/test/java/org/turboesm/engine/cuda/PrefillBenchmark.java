@@ -86,6 +86,7 @@ public final class PrefillBenchmark {
                   codec,
                   keyMaps,
                   cache,
+                  null,
                   queries,
                   keys,
                   values);

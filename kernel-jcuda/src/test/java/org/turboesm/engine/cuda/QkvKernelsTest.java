@@ -22,6 +22,7 @@ import org.turboesm.attention.reference.ReferenceAttentionKernels;
 import org.turboesm.cuda.DeviceBuffer;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.Precision;
+import org.turboesm.engine.RangeTally;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.PackedKvBlocks;
 import org.turboesm.kv.RandomCodec;
@@ -149,6 +150,29 @@ class QkvKernelsTest {
       assertThat(slots.code(slot, HEADS - 1, headDim + c, row)).isZero();
     }
     assertThat(Float.intBitsToFloat(slots.scale(slot, HEADS - 1, row + 1) << 16)).isPositive();
+  }
+
+  /** Of the tokens that a tally looks at, in filled and in unfilled blocks and in tails. */
+  @ParameterizedTest(name = "{0}, headDim {1}")
+  @MethodSource("formats")
+  void keysAndValuesOutsideOfTheirRangesAreCounted(Precision precision, int headDim) {
+    for (boolean tails : new boolean[] {false, true}) {
+      Packing packing =
+          new Packing(
+              precision,
+              headDim,
+              new PackedBatch(LENGTHS, tails),
+              (random, h, size) -> OutsideCounts.withRanges(random, codec().head(random, h, size)));
+      packing.run();
+      int[] words = packing.download().words();
+      packing.clearSlots();
+      int[] begun = new int[(HEADS + 1) * 2];
+      Arrays.fill(begun, 7);
+      packing.outside = device.upload(begun);
+      packing.run();
+      assertThat(packing.download().words()).as("counting changes no word").isEqualTo(words);
+      packing.checkOutside(7);
+    }
   }
 
   @Test
@@ -308,6 +332,7 @@ class QkvKernelsTest {
     final DeviceBuffer tails;
     DeviceBuffer words;
     DeviceBuffer scales;
+    DeviceBuffer outside;
 
     Packing(Precision precision, int headDim, PackedBatch batch, HeadCodecs codecs) {
       this(precision, headDim, batch, codecs, product -> zeroTheThirdRow(product, headDim));
@@ -363,6 +388,7 @@ class QkvKernelsTest {
               codec,
               keyMaps,
               new PackedSlots(words, scales, tails),
+              outside,
               queries,
               keys,
               values);
@@ -479,6 +505,39 @@ class QkvKernelsTest {
         ambiguous += mapped.isAmbiguous(heads.get(head).keyCodebook(), c) ? 1 : 0;
       }
       return ambiguous;
+    }
+
+    void checkOutside(int begun) {
+      int[] found = outside.ints((HEADS + 1) * 2);
+      float[] keys = rows.download(rows.keys);
+      float[] values = rows.download(rows.values);
+      int[] rowPositions = batch.positions(3);
+      for (int h = 0; h < HEADS; h++) {
+        HeadCodec head = heads.get(h);
+        MapLimit map = MapLimit.ofBlocks(head.key(), precision);
+        OutsideCounts ofKeys = new OutsideCounts();
+        OutsideCounts ofValues = new OutsideCounts();
+        double[] key = new double[headDim];
+        for (int r = 0; r < batch.rows(); r++) {
+          if (!RangeTally.looksAt(rowPositions[r])) {
+            continue;
+          }
+          int offset = (r * HEADS + h) * headDim;
+          for (int c = 0; c < headDim; c++) {
+            key[c] = keys[offset + c];
+          }
+          for (int c = 0; c < headDim; c++) {
+            ofKeys.add(
+                head.keyRange(),
+                c,
+                RoundedInterval.around(map.value(key, c), map.limit(key, new double[headDim], c)));
+            ofValues.add(head.valueRange(), c, RoundedInterval.around(values[offset + c], 0));
+          }
+        }
+        ofKeys.check(found[2 * h] - begun, "keys of head " + h + ", seed " + SEED);
+        ofValues.check(found[2 * h + 1] - begun, "values of head " + h + ", seed " + SEED);
+      }
+      assertThat(Arrays.copyOfRange(found, HEADS * 2, found.length)).containsOnly(begun);
     }
 
     void checkTails() {

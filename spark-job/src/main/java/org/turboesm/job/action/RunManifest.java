@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 import org.turboesm.engine.Prefill;
-import org.turboesm.fidelity.RangeCounts;
+import org.turboesm.kv.RangeCounts;
 import org.turboesm.job.commit.BuildVersion;
 import org.turboesm.job.commit.FidelitySummary;
 import org.turboesm.job.commit.Manifest;

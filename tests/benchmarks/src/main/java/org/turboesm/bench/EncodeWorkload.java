@@ -11,10 +11,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.Pooling;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
-import org.turboesm.fidelity.Pooling;
 
 /** Proteins, tokenized and planned, for one engine to embed again and again. */
 final class EncodeWorkload {

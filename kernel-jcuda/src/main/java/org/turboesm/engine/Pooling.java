@@ -1,6 +1,7 @@
-package org.turboesm.fidelity;
+package org.turboesm.engine;
 
 import java.util.Arrays;
+import org.turboesm.esm2.TokenBatch;
 
 /** From the hidden states of one protein to its embeddings. */
 public final class Pooling {
@@ -26,6 +27,22 @@ public final class Pooling {
       mean[c] = (float) (sum[c] / (tokens - 2));
     }
     return mean;
+  }
+
+  /**
+   * The means of all proteins of a batch.
+   *
+   * @param hidden [tokens, hiddenSize]
+   * @return [sequences, hiddenSize]
+   */
+  public static float[] means(float[] hidden, TokenBatch batch) {
+    int hiddenSize = hidden.length / batch.size();
+    float[] means = new float[batch.sequences() * hiddenSize];
+    for (int s = 0; s < batch.sequences(); s++) {
+      float[] mean = mean(hidden, batch.cuSeqlens()[s], batch.length(s), hiddenSize);
+      System.arraycopy(mean, 0, means, s * hiddenSize, hiddenSize);
+    }
+    return means;
   }
 
   /** The hidden state of {@code <cls>}, [hiddenSize]; arguments as of {@link #mean}. */

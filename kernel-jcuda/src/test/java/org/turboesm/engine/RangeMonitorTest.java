@@ -1,21 +1,23 @@
-package org.turboesm.fidelity;
+package org.turboesm.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.turboesm.attention.reference.ReferenceAttentionKernels;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
 import org.turboesm.kv.AffineMap;
 import org.turboesm.kv.ChannelRange;
 import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.HeadRangeCounts;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.kv.RandomCodec;
+import org.turboesm.kv.RangeCounts;
 
 /** Two layers of two heads of four channels; all that is not set lies inside. */
 class RangeMonitorTest {
@@ -67,12 +69,14 @@ class RangeMonitorTest {
   }
 
   private static RangeCounts turbo(KvCodec codec, TokenBatch batch, float[] keys, float[] values) {
-    RangeMonitor monitor = new RangeMonitor(codec, batch);
-    ForwardObserver observer = monitor.wholeBatch();
+    RangeTally tally = new RangeTally();
+    RangeMonitor monitor = new RangeMonitor(new ReferenceAttentionKernels(), codec, tally);
+    ForwardObserver observer = monitor.beside(ForwardObserver.NONE, batch);
     for (int layer = 0; layer < LAYERS; layer++) {
       observer.attention(layer, new float[0], keys, values, new float[0]);
     }
-    return monitor.counts();
+    monitor.finish();
+    return tally.counts();
   }
 
   @ParameterizedTest
@@ -134,26 +138,45 @@ class RangeMonitorTest {
       put(keys, t, t % 2, t % 4, 1 + t);
       put(values, t, 1, t % 3, -2 - t);
     }
-    RangeMonitor monitor = new RangeMonitor(CODEC, batch);
-    List<int[]> passes = new ArrayList<>();
+    RangeTally tally = new RangeTally();
+    RangeMonitor monitor = new RangeMonitor(new ReferenceAttentionKernels(), CODEC, tally);
     // Prefixes of 5 and 16 tokens, then one token of each protein that has one.
     int[] prefixes = new int[21];
     Arrays.setAll(prefixes, i -> i < 5 ? i : 9 + i - 5);
-    passes.add(prefixes);
+    see(monitor, pass(new int[] {0, 0}, 5, 16), keys, values, prefixes);
     for (int step = 0; step < 17; step++) {
-      passes.add(step < 4 ? new int[] {5 + step, 25 + step} : new int[] {25 + step});
-    }
-    for (int[] rows : passes) {
-      ForwardObserver observer = monitor.observe(rows);
-      for (int layer = 0; layer < LAYERS; layer++) {
-        observer.attention(
-            layer, new float[0], gather(keys, rows), gather(values, rows), new float[0]);
+      if (step < 4) {
+        see(
+            monitor,
+            pass(new int[] {5 + step, 16 + step}, 1, 1),
+            keys,
+            values,
+            new int[] {5 + step, 25 + step});
+      } else {
+        see(monitor, pass(new int[] {16 + step}, 1), keys, values, new int[] {25 + step});
       }
     }
-    RangeCounts counts = monitor.counts();
+    monitor.finish();
+    RangeCounts counts = tally.counts();
     assertThat(counts).isEqualTo(turbo(CODEC, batch, keys, values));
     assertThat(counts.lookedAt()).isEqualTo(7 * 8 * 3);
     assertThat(counts.outside()).isPositive();
+  }
+
+  /** A pass whose sequences begin at the given positions. */
+  private static TokenBatch pass(int[] firstPositions, int... lengths) {
+    TokenBatch batch = batch(lengths);
+    return new TokenBatch(
+        batch.tokens(), batch.cuSeqlens(), firstPositions, batch.maskedFractions());
+  }
+
+  private static void see(
+      RangeMonitor monitor, TokenBatch pass, float[] keys, float[] values, int[] rows) {
+    ForwardObserver observer = monitor.beside(ForwardObserver.NONE, pass);
+    for (int layer = 0; layer < LAYERS; layer++) {
+      observer.attention(
+          layer, new float[0], gather(keys, rows), gather(values, rows), new float[0]);
+    }
   }
 
   private static float[] gather(float[] source, int[] rows) {
@@ -194,6 +217,18 @@ class RangeMonitorTest {
     // A diagonal map still multiplies every channel, and 0 * NaN is NaN.
     assertThat(turbo(CODEC, batch, keys, values).heads().get(0).get(0))
         .isEqualTo(new HeadRangeCounts(4, 4, 0, 0));
+  }
+
+  @Test
+  void aTallyThatWantsNothingLeavesObserversAlone() {
+    TokenBatch batch = batch(9);
+    RangeMonitor monitor =
+        new RangeMonitor(new ReferenceAttentionKernels(), CODEC, RangeTally.NONE);
+    assertThat(monitor.beside(ForwardObserver.NONE, batch)).isSameAs(ForwardObserver.NONE);
+    monitor.finish();
+    assertThat(RangeTally.NONE.counts()).isEqualTo(RangeCounts.NONE);
+    assertThatThrownBy(() -> RangeTally.NONE.add(RangeCounts.NONE))
+        .isInstanceOf(IllegalStateException.class);
   }
 
   @Test

@@ -1,4 +1,4 @@
-package org.turboesm.fidelity;
+package org.turboesm.kv;
 
 import java.io.Serializable;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package org.turboesm.fidelity;
+package org.turboesm.kv;
 
 import java.io.Serializable;
 
@@ -13,9 +13,10 @@ import java.io.Serializable;
  */
 public record HeadRangeCounts(long keys, long keysOutside, long values, long valuesOutside)
     implements Serializable {
-  static final HeadRangeCounts NONE = new HeadRangeCounts(0, 0, 0, 0);
+  public static final HeadRangeCounts NONE = new HeadRangeCounts(0, 0, 0, 0);
 
-  HeadRangeCounts plus(HeadRangeCounts other) {
+  /** These and those of more tokens. */
+  public HeadRangeCounts plus(HeadRangeCounts other) {
     return new HeadRangeCounts(
         keys + other.keys,
         keysOutside + other.keysOutside,
