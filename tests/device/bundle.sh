@@ -39,7 +39,7 @@ mkdir -p "$work/jars" "$work/bridge"
 # What the device's part of the classes uses; the CPU engine's libraries, Parquet and Hadoop stay behind.
 wanted='^(jcuda|jcuda-natives|jcublas|jcublas-natives|jackson-(core|databind|annotations)|slf4j-api|ejml-(core|ddense)'
 wanted+='|junit-(jupiter|platform)-.*|opentest4j|assertj-core)-[0-9].*\.jar$'
-IFS=: read -r -a entries <"$kernel/test.classpath"
+IFS=: read -r -a entries <<<"$(<"$kernel/test.classpath")"
 for jar in "${entries[@]}"; do
   if [[ $(basename "$jar") =~ $wanted ]]; then cp "$jar" "$work/jars/"; fi
 done

@@ -95,6 +95,7 @@ find_libraries() {
     export LD_LIBRARY_PATH=$root/target/cuda-emulator
     return
   fi
+  export CUDA_DEVICE_TESTS=1
   folders=$({ tr : '\n' <<<"$twelve"; library_folders; } | awk 'NF && !seen[$0]++')
   for soname in libnvrtc libcublas; do
     if [[ -n ${TURBOESM_CUDA13_LIBRARIES:-} ]]; then
@@ -229,7 +230,7 @@ for part in "${parts[@]}"; do
     rates) benchmark rates 30 ;;
     decode-attention) benchmark decode-attention 60 ;;
     prefill) benchmark prefill 30 ;;
-    encode) benchmark encode 100 ;;
+    encode) benchmark encode 120 ;;
     decode-step) benchmark decode-step 60 ;;
     peers) run_peers ;;
     sanitizer) run_sanitizer ;;

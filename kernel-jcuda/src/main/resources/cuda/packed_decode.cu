@@ -39,9 +39,15 @@
 #define SUBSET_TOKENS 4
 #define SUBSETS (1 << SUBSET_TOKENS)
 #define MAX_SUBSET_BITS 3
-// Of a multiprocessor, at least: it keeps the registers under 80, and under 96 where a lane has four
-// value channels.
-#define RESIDENT_BLOCKS (HEAD_DIM <= 64 ? 6 : 5)
+// Of a multiprocessor, at least: it keeps the registers under 80. Where a lane has four value
+// channels they are 96, but for sm_100, whose code needs more.
+#if HEAD_DIM <= 64
+#define RESIDENT_BLOCKS 6
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+#define RESIDENT_BLOCKS 4
+#else
+#define RESIDENT_BLOCKS 5
+#endif
 #define LOG2_E 1.4426950408889634f
 
 // 32 planes of one head's keys; PackedDecodePlan.java writes it.

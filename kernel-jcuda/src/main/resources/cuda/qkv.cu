@@ -22,6 +22,9 @@
 
 #define ROTATE_THREADS 256
 #define BLOCK_THREADS 128
+// Of a multiprocessor, at least: 24 warps, 12 where a block has up to 46 KiB of shared memory.
+// Without it the compiler takes more blocks for possible, and spills.
+#define PACK_RESIDENT_BLOCKS (HEAD_DIM <= 64 ? 6 : 3)
 
 constexpr int BLOCK_WARPS = BLOCK_THREADS / WARP;
 
@@ -122,7 +125,7 @@ __device__ __forceinline__ unsigned largest_magnitudes(const activation_t* tile,
 // words: [slots, words_per_slot]
 // value_scales: [slots, heads, 32], or null where no head scales its values by token
 // tails: [sequences, heads, 2, HEAD_DIM, 32], or null where no block goes to a tail
-extern "C" __global__ void __launch_bounds__(BLOCK_THREADS)
+extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, PACK_RESIDENT_BLOCKS)
     rotate_pack_qkv(const product_t* __restrict__ products, const float* __restrict__ row_scales,
                     const float* __restrict__ column_scales, const float* __restrict__ bias,
                     const int* __restrict__ positions, const float* __restrict__ cosines,

@@ -126,6 +126,11 @@ public final class DeviceBuffer implements DevicePointer, AutoCloseable {
   }
 
   @Override
+  public String toString() {
+    return "DeviceBuffer[handle=" + handle + ", bytes=" + bytes + "]";
+  }
+
+  @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
       context.countRelease(bytes);

@@ -53,6 +53,9 @@ public final class PinnedBuffer implements AutoCloseable {
   }
 
   private ByteBuffer view() {
+    if (closed.get()) {
+      throw new IllegalStateException("pinned memory is used after it was freed");
+    }
     return pointer.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
   }
 

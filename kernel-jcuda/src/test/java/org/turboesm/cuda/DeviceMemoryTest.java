@@ -139,6 +139,13 @@ class DeviceMemoryTest {
   }
 
   @Test
+  void freedPinnedMemoryIsNotShown() {
+    PinnedBuffer host = new PinnedBuffer(context, 8);
+    host.close();
+    assertThatThrownBy(host::ints).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
   void copiesLargerThanEitherEndAreRefused() {
     try (PinnedBuffer host = new PinnedBuffer(context, 16);
         DeviceBuffer buffer = DeviceBuffer.allocate(context, 8, PURPOSE)) {

@@ -166,7 +166,7 @@ class KernelLaunchTest {
     assertThatThrownBy(() -> KernelCompiler.get().compile(broken, options))
         .isInstanceOf(CudaException.class)
         .hasMessageStartingWith(
-            "broken.cu does not compile with --gpu-architecture=sm_80 --std=c++17 -DN=3: ")
+            "broken.cu does not compile with --gpu-architecture=sm_80 --std=c++17 --ftz=true -DN=3: ")
         .hasMessageContaining("undeclared");
   }
 

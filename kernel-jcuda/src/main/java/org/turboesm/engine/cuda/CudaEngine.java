@@ -56,7 +56,7 @@ final class CudaEngine implements EsmEngine {
           opened.add(DeviceWeights.load(context, weights, kernelPrecision.storage()));
       DeviceRotary rotary = opened.add(new DeviceRotary(context, weights.inverseFrequency()));
       this.forward = new DeviceForward(config, kernelPrecision, kernels, resident, rotary);
-      this.lanes = new LanePool(context, opened.add(new IdleLanes(context)), LANES);
+      this.lanes = opened.add(new LanePool(context, LANES));
     } catch (OutOfDeviceMemoryException e) {
       throw opened.closedAfter(room.refusal(e));
     } catch (RuntimeException e) {

@@ -85,7 +85,7 @@ final class CudaTurboEngine implements TurboEngine {
   public DecodeSession prefill(
       TokenBatch prefixes, int[] capacities, KvPrecision precision, ForwardObserver observer) {
     LanePool.Kept<CudaDecodeSession> kept =
-        lanes.keep(
+        lanes.open(
             lane ->
                 precision == KvPrecision.PACKED
                     ? CudaDecodeSession.packed(context, forward, codec, lane, prefixes, capacities)

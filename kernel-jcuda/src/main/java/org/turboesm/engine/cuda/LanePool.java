@@ -1,29 +1,30 @@
 package org.turboesm.engine.cuda;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
+import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.engine.OutOfDeviceMemoryException;
 
 /**
- * As many passes run at a time as a pool has lanes, and beside them as many decode sessions are
- * open; who comes later waits. What finds no memory waits until it is alone and frees what idle
- * lanes hold, so that what fits in the device by itself is never turned away because of its
- * neighbours.
+ * The lanes of an engine. So many passes run at a time and so many sessions are open, and who comes
+ * later waits. Who finds no memory waits until nobody else has a lane and frees what idle ones
+ * hold, so that what fits in the device by itself is never turned away because of its neighbours.
  *
  * <p>A thread that has a lane and asks for another, as an observer of a pass does that calls the
- * engine, gets one beyond the pool's and waits for nobody: those it would wait for may be waiting
- * for it. All others wait for sessions first and then for passes, which end without waiting.
+ * engine, gets one more and waits for nobody: those it would wait for may be waiting for it.
  */
-final class LanePool {
+final class LanePool implements AutoCloseable {
   private final CudaContext context;
-  private final IdleLanes idle;
   private final int lanes;
-  private final Semaphore sessions;
   private final Semaphore passes;
+  private final Semaphore sessions;
   private final Map<Thread, Integer> held = new ConcurrentHashMap<>();
+  private final Deque<Lane> idle = new ArrayDeque<>();
 
   /** Something that needs memory on a lane. */
   @FunctionalInterface
@@ -35,48 +36,39 @@ final class LanePool {
     T on(Lane lane);
   }
 
-  /** Permits of the two kinds. */
-  private record Permits(int sessions, int passes) {}
-
-  /** A lane and the permits to use it, given back by {@link #close}, in any thread. */
+  /** A lane and the permit to use it, given back by {@link #close}, in any thread. */
   final class Lease implements AutoCloseable {
     private final Lane lane;
+    private final Runnable release;
     private final Thread owner = Thread.currentThread();
-    private Permits permits;
 
-    private Lease(Lane lane, Permits permits) {
+    private Lease(Lane lane, Runnable release) {
       this.lane = lane;
-      this.permits = permits;
+      this.release = release;
       held.merge(owner, 1, Integer::sum);
-    }
-
-    Lane lane() {
-      return lane;
-    }
-
-    /** Lets others pass again, while a session that was opened alone goes on. */
-    private void letOthersPass() {
-      LanePool.this.passes.release(permits.passes());
-      permits = new Permits(permits.sessions(), 0);
     }
 
     @Override
     public void close() {
       held.computeIfPresent(owner, (thread, count) -> count == 1 ? null : count - 1);
-      idle.giveBack(lane);
-      release(permits);
+      synchronized (idle) {
+        idle.push(lane);
+      }
+      release.run();
     }
   }
 
   /** A value that keeps its lane. */
   record Kept<T>(Lease lease, T value) {}
 
-  LanePool(CudaContext context, IdleLanes idle, int lanes) {
+  /**
+   * @param lanes passes at a time, and as many sessions
+   */
+  LanePool(CudaContext context, int lanes) {
     this.context = context;
-    this.idle = idle;
     this.lanes = lanes;
-    this.sessions = new Semaphore(lanes, true);
     this.passes = new Semaphore(lanes, true);
+    this.sessions = new Semaphore(lanes, true);
   }
 
   /**
@@ -85,7 +77,7 @@ final class LanePool {
    * @param pass makes room and returns the rest, which is run once
    */
   <T> T run(Reservation<Supplier<T>> pass) {
-    Kept<Supplier<T>> kept = reserve(pass, new Permits(0, 1));
+    Kept<Supplier<T>> kept = reserve(passes, pass);
     try {
       return kept.value().get();
     } finally {
@@ -93,54 +85,104 @@ final class LanePool {
     }
   }
 
-  /** Makes room for a session on a lane and leaves that to the caller, who closes the lease. */
-  <T> Kept<T> keep(Reservation<T> session) {
-    Kept<T> kept = reserve(session, new Permits(1, 0));
-    kept.lease().letOthersPass();
-    return kept;
+  /** Makes room for a session and leaves the lane to the caller, who closes the lease. */
+  <T> Kept<T> open(Reservation<T> session) {
+    return reserve(sessions, session);
   }
 
-  private <T> Kept<T> reserve(Reservation<T> reservation, Permits permits) {
+  private <T> Kept<T> reserve(Semaphore permits, Reservation<T> reservation) {
+    context.makeCurrent();
+    if (held.containsKey(Thread.currentThread())) {
+      return reserveWithin(reservation);
+    }
+    permits.acquireUninterruptibly();
     try {
-      return on(acquire(permits), reservation);
+      return reserve(reservation, permits::release);
     } catch (OutOfDeviceMemoryException e) {
-      Lease alone = acquire(new Permits(lanes, lanes));
-      // What this lane and the idle ones held is free again.
-      alone.lane().arena().close();
-      idle.close();
-      return on(alone, reservation);
+      return reserveAlone(permits, reservation);
     }
   }
 
-  private static <T> Kept<T> on(Lease lease, Reservation<T> reservation) {
+  /** On one more lane of a thread that has one. */
+  private <T> Kept<T> reserveWithin(Reservation<T> reservation) {
     try {
-      return new Kept<>(lease, reservation.on(lease.lane()));
+      return reserve(reservation, () -> {});
+    } catch (OutOfDeviceMemoryException e) {
+      freeIdle();
+      return reserve(reservation, () -> {});
+    }
+  }
+
+  /** While nobody else has a lane; they may come back when this has its room. */
+  private <T> Kept<T> reserveAlone(Semaphore permits, Reservation<T> reservation) {
+    // In this order whoever asks, and those who are waited for wait for nobody.
+    passes.acquireUninterruptibly(lanes);
+    sessions.acquireUninterruptibly(lanes);
+    int surplus = lanes;
+    try {
+      freeIdle();
+      Lane lane = firstLane();
+      surplus = lanes - 1;
+      return reserve(lane, reservation, permits::release);
+    } finally {
+      (permits == passes ? sessions : passes).release(lanes);
+      permits.release(surplus);
+    }
+  }
+
+  /** A lane where there is none: if that does not fit, no batch is small enough. */
+  private Lane firstLane() {
+    try {
+      return new Lane(context);
+    } catch (OutOfDeviceMemoryException e) {
+      throw new TurboEsmException(
+          context.device().describe()
+              + " has no memory left for any batch; nvidia-smi lists who else uses it: "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private <T> Kept<T> reserve(Reservation<T> reservation, Runnable release) {
+    Lane lane;
+    try {
+      lane = take();
+    } catch (RuntimeException | Error e) {
+      release.run();
+      throw e;
+    }
+    return reserve(lane, reservation, release);
+  }
+
+  private <T> Kept<T> reserve(Lane lane, Reservation<T> reservation, Runnable release) {
+    Lease lease = new Lease(lane, release);
+    try {
+      return new Kept<>(lease, reservation.on(lane));
     } catch (RuntimeException | Error e) {
       lease.close();
       throw e;
     }
   }
 
-  private Lease acquire(Permits wanted) {
-    Permits permits = held.containsKey(Thread.currentThread()) ? new Permits(0, 0) : wanted;
-    // A fair semaphore is waited for even if no permit of it is asked for.
-    if (permits.sessions() > 0) {
-      sessions.acquireUninterruptibly(permits.sessions());
+  private Lane take() {
+    synchronized (idle) {
+      if (!idle.isEmpty()) {
+        return idle.pop();
+      }
     }
-    if (permits.passes() > 0) {
-      passes.acquireUninterruptibly(permits.passes());
-    }
-    try {
-      context.makeCurrent();
-      return new Lease(idle.take(), permits);
-    } catch (RuntimeException | Error e) {
-      release(permits);
-      throw e;
+    return new Lane(context);
+  }
+
+  private void freeIdle() {
+    synchronized (idle) {
+      idle.forEach(Lane::close);
+      idle.clear();
     }
   }
 
-  private void release(Permits permits) {
-    sessions.release(permits.sessions());
-    passes.release(permits.passes());
+  /** Frees the lanes; none may be in use. */
+  @Override
+  public void close() {
+    freeIdle();
   }
 }

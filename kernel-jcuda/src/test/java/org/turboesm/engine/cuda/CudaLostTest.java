@@ -32,8 +32,8 @@ class CudaLostTest {
   }
 
   /**
-   * Runs all modes until one fails, closes everything, opens the model anew and runs again, and
-   * prints how that went.
+   * Runs all modes until one fails, closes everything and, without arguments, opens the model anew
+   * and runs again. Prints how that went.
    */
   static final class RunUntilLost {
     public static void main(String[] arguments) throws Exception {
@@ -42,8 +42,7 @@ class CudaLostTest {
       try (EsmWeights weights = SmallModel.weights(folder)) {
         EsmEngine engine = EsmEngines.open("cuda", "f32", weights);
         TurboEngine turbo = engine.turbo(SmallModel.codec());
-        float[] first = engine.encode(batch, ForwardObserver.NONE);
-        runUntilItFails(engine, turbo, batch);
+        float[] first = runUntilItFails(engine, turbo, batch);
         System.out.println("healthy: " + engine.healthy());
         if (!engine.healthy()) {
           System.out.println("later: " + failure(engine, batch));
@@ -51,6 +50,9 @@ class CudaLostTest {
         turbo.close();
         engine.close();
         System.out.println("closed");
+        if (arguments.length > 0) {
+          return;
+        }
         try (EsmEngine anew = EsmEngines.open("cuda", "f32", weights)) {
           float[] again = anew.encode(batch, ForwardObserver.NONE);
           System.out.println("anew: " + anew.healthy() + ", same: " + Arrays.equals(first, again));
@@ -58,8 +60,11 @@ class CudaLostTest {
       }
     }
 
-    private static void runUntilItFails(EsmEngine engine, TurboEngine turbo, TokenBatch batch) {
+    /** What the first pass gave; null where that one failed. */
+    private static float[] runUntilItFails(EsmEngine engine, TurboEngine turbo, TokenBatch batch) {
+      float[] first = null;
       try {
+        first = engine.encode(batch, ForwardObserver.NONE);
         for (int i = 0; i < MOST_PASSES; i++) {
           engine.encode(batch, ForwardObserver.NONE);
           turbo.turbo(batch, ForwardObserver.NONE);
@@ -69,6 +74,7 @@ class CudaLostTest {
       } catch (TurboEsmException e) {
         System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
       }
+      return first;
     }
 
     private static String failure(EsmEngine engine, TokenBatch batch) {
@@ -100,6 +106,19 @@ class CudaLostTest {
         .contains("healthy: false")
         .containsPattern("later: .*failed with CUDA_ERROR_")
         .contains("closed", "anew: true, same: true");
+  }
+
+  /** A driver that refuses to free what was lost. */
+  @Test
+  void closingALostDeviceThrowsNothingWhateverTheDriverSays() throws Exception {
+    assertThat(
+            Emulator.run(
+                RunUntilLost.class,
+                "FAIL",
+                "cuLaunchKernel:6:719,cuMemFree:1+:719,cuMemFreeHost:1+:719,cuStreamDestroy:1+:719,"
+                    + "cuModuleUnload:1+:719,cuDevicePrimaryCtxRelease:1+:719",
+                "only close"))
+        .contains("CudaException: launching kernel ", "healthy: false", "closed");
   }
 
   /** cuBLAS does not say that the context is lost: the driver is asked. */

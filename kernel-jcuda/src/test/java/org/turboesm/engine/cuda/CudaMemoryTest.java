@@ -6,15 +6,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.CudaDriver;
@@ -103,7 +105,16 @@ class CudaMemoryTest {
   void modelThatDoesNotFitIsRefusedWithWhatWouldFit() throws Exception {
     long memory = Lane.fixedBytes() + weightBytes(Precision.BF16);
 
-    assertThat(Emulator.run(OpenAndRun.class, "MEMORY", memory, "f32"))
+    // Nothing is allocated before: that would be told as another error.
+    assertThat(
+            Emulator.run(
+                OpenAndRun.class,
+                Map.of(
+                    "TURBOESM_EMULATOR_MEMORY",
+                    Long.toString(memory),
+                    "TURBOESM_EMULATOR_FAIL",
+                    "cuMemAlloc:1+:999"),
+                "f32"))
         .contains("TurboEsmException: the model does not fit on GPU 0 TurboESM CUDA emulator (sm_")
         .contains(
             String.format(
@@ -172,6 +183,27 @@ class CudaMemoryTest {
         .contains("healthy: true", "same: true");
   }
 
+  /** Host memory that cannot be pinned, at the first try and when the batch is alone. */
+  @Test
+  void inputsThatCannotBePinnedLeaveTheEngineAsItWas() throws Exception {
+    assertThat(Emulator.run(SmallLargeSmall.class, "FAIL", "cuMemHostAlloc:3:2,cuMemHostAlloc:6:2"))
+        .containsPattern(
+            "OutOfDeviceMemoryException: allocating [0-9,]+ bytes of pinned host memory failed with"
+                + " CUDA_ERROR_OUT_OF_MEMORY")
+        .contains("healthy: true", "same: true");
+  }
+
+  /** Then no batch is small enough, and none is to be blamed. */
+  @Test
+  void deviceWithoutRoomForAnyBatchIsNoBatchesFault() throws Exception {
+    assertThat(Emulator.run(OpenAndRun.class, "FAIL", "cublasCreate:1+:3", "f32"))
+        .contains("opened")
+        .containsPattern("TurboEsmException: GPU 0 .* has no memory left for any batch; nvidia-smi")
+        .contains("cublasCreate failed with CUBLAS_STATUS_ALLOC_FAILED")
+        .doesNotContain("ran");
+    assertThat(Emulator.run(OpenAndRun.class, "FAIL", "cublasCreate:1:3", "f32")).contains("ran");
+  }
+
   /** Runs a small batch, one that does not fit, and the small one again. */
   static final class SmallLargeSmall {
     public static void main(String[] arguments) throws Exception {
@@ -181,7 +213,7 @@ class CudaMemoryTest {
           EsmEngine engine = EsmEngines.open("cuda", "f32", weights)) {
         float[] before = engine.encode(small, ForwardObserver.NONE);
         try {
-          engine.encode(SmallModel.batch(1000), ForwardObserver.NONE);
+          engine.encode(SmallModel.batch(3000, 3000), ForwardObserver.NONE);
           System.out.println("fits");
         } catch (OutOfDeviceMemoryException e) {
           System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
@@ -195,11 +227,14 @@ class CudaMemoryTest {
 
   /** Room for one lane, or for two lanes but not for the work of both. */
   @ParameterizedTest
-  @ValueSource(ints = {1, 2})
-  void batchThatFitsAloneWaitsForItsNeighbour(int lanes) throws Exception {
-    long memory = lanes * Lane.fixedBytes() + F32_BYTES + ROTARY_BYTES + passBytes(130);
+  @CsvSource({"1, encode", "2, encode", "1, decode", "2, decode"})
+  void batchThatFitsAloneWaitsForItsNeighbour(int lanes, String neighbour) throws Exception {
+    long folded = new MemoryPlan(SmallModel.CONFIG, Precision.F32).foldedBytes();
+    // What a codec has on the device, and what a session has beside its pass, is about 100 KiB.
+    long memory =
+        lanes * Lane.fixedBytes() + F32_BYTES + folded + ROTARY_BYTES + passBytes(130) + (1 << 17);
 
-    assertThat(Emulator.run(TwoAtOnce.class, "MEMORY", memory))
+    assertThat(Emulator.run(TwoAtOnce.class, "MEMORY", memory, neighbour))
         .contains("the second waits")
         .contains("first same: true", "second same: true");
   }
@@ -210,31 +245,44 @@ class CudaMemoryTest {
       Path folder = Files.createTempDirectory("model");
       TokenBatch batch = SmallModel.batch(100);
       try (EsmWeights weights = SmallModel.weights(folder);
-          EsmEngine engine = EsmEngines.open("cuda", "f32", weights)) {
-        float[] expected = engine.encode(batch, ForwardObserver.NONE);
-        CountDownLatch inside = new CountDownLatch(1);
-        CountDownLatch goOn = new CountDownLatch(1);
-        float[][] results = new float[2][];
-        Thread first =
-            new Thread(() -> results[0] = engine.encode(batch, new Pausing(inside, goOn)));
-        Thread second = new Thread(() -> results[1] = engine.encode(batch, ForwardObserver.NONE));
-        first.start();
-        inside.await();
-        second.start();
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (second.getState() != Thread.State.WAITING && System.nanoTime() < deadline) {
-          Thread.sleep(1);
-        }
-        System.out.println(
-            second.getState() == Thread.State.WAITING
-                ? "the second waits"
-                : "the second is " + second.getState());
-        goOn.countDown();
-        first.join();
-        second.join();
-        System.out.println("first same: " + Arrays.equals(results[0], expected));
-        System.out.println("second same: " + Arrays.equals(results[1], expected));
+          EsmEngine engine = EsmEngines.open("cuda", "f32", weights);
+          TurboEngine turbo = engine.turbo(SmallModel.codec())) {
+        Function<ForwardObserver, float[]> first =
+            arguments[0].equals("encode")
+                ? observer -> engine.encode(batch, observer)
+                : observer ->
+                    new LockstepDecoder(turbo, KvPrecision.PACKED, rows -> observer)
+                        .decode(batch, Prefill.parse("96"))
+                        .hidden();
+        run(engine, batch, first);
       }
+    }
+
+    private static void run(
+        EsmEngine engine, TokenBatch batch, Function<ForwardObserver, float[]> neighbour)
+        throws InterruptedException {
+      float[] expectedFirst = neighbour.apply(ForwardObserver.NONE);
+      float[] expectedSecond = engine.encode(batch, ForwardObserver.NONE);
+      CountDownLatch inside = new CountDownLatch(1);
+      CountDownLatch goOn = new CountDownLatch(1);
+      float[][] results = new float[2][];
+      Thread first = new Thread(() -> results[0] = neighbour.apply(new Pausing(inside, goOn)));
+      Thread second = new Thread(() -> results[1] = engine.encode(batch, ForwardObserver.NONE));
+      first.start();
+      inside.await();
+      second.start();
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+      while (second.getState() != Thread.State.WAITING && System.nanoTime() < deadline) {
+        Thread.sleep(1);
+      }
+      System.out.println(
+          "the second "
+              + (second.getState() == Thread.State.WAITING ? "waits" : second.getState()));
+      goOn.countDown();
+      first.join();
+      second.join();
+      System.out.println("first same: " + Arrays.equals(results[0], expectedFirst));
+      System.out.println("second same: " + Arrays.equals(results[1], expectedSecond));
     }
   }
 

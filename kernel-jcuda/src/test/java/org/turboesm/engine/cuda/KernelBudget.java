@@ -18,7 +18,8 @@ import org.turboesm.cuda.KernelVariant;
  * What a kernel may take of a multiprocessor, a row of {@code kernel-budgets.tsv}: so many of its
  * blocks must be resident at once.
  *
- * @param where macros and the values of them for which the row is; no macros: all variants
+ * @param where macros and the values of them for which the row is; no macros: all variants; ARCH is
+ *     no macro but the architecture's number
  * @param threads of a block, at most
  * @param residentBlocks of a multiprocessor, at least
  * @param stackBytes of a thread, at most; 0 but for kernels that index local arrays
@@ -30,6 +31,7 @@ record KernelBudget(
     int residentBlocks,
     int stackBytes) {
   private static final String TABLE = "/kernel-budgets.tsv";
+  private static final String ARCHITECTURE = "ARCH";
   private static final int WARP = 32;
 
   /** Registers of a multiprocessor, of all architectures from sm_80 to sm_100. */
@@ -84,10 +86,17 @@ record KernelBudget(
         Integer.parseInt(columns[4]));
   }
 
-  boolean isFor(String name, KernelVariant variant) {
+  boolean isFor(String name, KernelVariant variant, int architecture) {
     return kernel.equals(name)
         && where.entrySet().stream()
-            .allMatch(entry -> entry.getValue().contains(variant.defines().get(entry.getKey())));
+            .allMatch(
+                entry ->
+                    entry
+                        .getValue()
+                        .contains(
+                            entry.getKey().equals(ARCHITECTURE)
+                                ? architecture
+                                : variant.defines().get(entry.getKey())));
   }
 
   /** Registers that a thread may have for so many blocks to be resident. */

@@ -119,7 +119,7 @@ class KernelBudgetsTest {
 
   @Test
   void noRegisterIsSpilled() {
-    assertThat(compiled).allMatch(each -> each.report().spillBytes() == 0);
+    assertThat(compiled).isNotEmpty().filteredOn(each -> each.report().spillBytes() > 0).isEmpty();
   }
 
   @Test
@@ -145,7 +145,7 @@ class KernelBudgetsTest {
 
   private static KernelBudget budget(List<KernelBudget> budgets, Compiled each) {
     return budgets.stream()
-        .filter(budget -> budget.isFor(each.report().kernel(), each.variant()))
+        .filter(budget -> budget.isFor(each.report().kernel(), each.variant(), each.architecture()))
         .findFirst()
         .orElseThrow(() -> new AssertionError("no budget for " + each));
   }
@@ -160,7 +160,10 @@ class KernelBudgetsTest {
 
   @Test
   void staticSharedMemoryIsWhatEveryBlockMayHave() {
-    assertThat(compiled).allMatch(each -> each.report().sharedBytes() <= STATIC_SHARED_BYTES);
+    assertThat(compiled)
+        .isNotEmpty()
+        .filteredOn(each -> each.report().sharedBytes() > STATIC_SHARED_BYTES)
+        .isEmpty();
   }
 
   @Test

@@ -7,6 +7,9 @@ import org.turboesm.esm2.RandomEsmModel;
 
 /** Random weights of a workload's model, written once for the parts that run it. */
 final class ModelFolder {
+  /** So that a file is put together in little memory. */
+  private static final int SHARDS = 8;
+
   private ModelFolder() {}
 
   /** The folder, in the folder for temporary files. */
@@ -17,7 +20,10 @@ final class ModelFolder {
             "random-model-" + workload.model().layers() + "x" + workload.model().hiddenSize());
     Path complete = folder.resolve("complete");
     if (!Files.exists(complete)) {
-      RandomEsmModel.of(workload.model(), Workload.SEED).withType("BF16").write(folder);
+      RandomEsmModel.of(workload.model(), Workload.SEED)
+          .withType("BF16")
+          .withShards(SHARDS)
+          .write(folder);
       try {
         Files.createFile(complete);
       } catch (java.io.IOException e) {
