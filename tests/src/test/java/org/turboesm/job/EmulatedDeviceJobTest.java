@@ -34,7 +34,7 @@ class EmulatedDeviceJobTest {
   private static final List<Integer> LENGTHS = List.of(1, 2, 31, 33, 70, 50, 60, 40);
   private static final int LONG = 1000;
 
-  @TempDir Path folder;
+  @TempDir static Path folder;
   private final Map<String, String> sequences = new TreeMap<>();
   private Map<String, float[]> expected;
 

@@ -37,8 +37,7 @@ record JobProcess(int code, String output) {
                     || option.startsWith("-D")
                     || option.startsWith("-XX:+IgnoreUnrecognized"))
         .forEach(command::add);
-    command.add(
-        "-Dlog4j2.configurationFile=" + System.getProperty("log4j2.configurationFile", ""));
+    command.add("-Dlog4j2.configurationFile=" + System.getProperty("log4j2.configurationFile", ""));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(TurboEsm.class.getName());
     command.addAll(arguments);

@@ -104,7 +104,9 @@ final class ContractTests {
       boolean passed = result.getStatus() == TestExecutionResult.Status.SUCCESSFUL;
       if (test.isTest() || !passed) {
         say(passed ? "passed" : "failed", test, "");
-        result.getThrowable().ifPresent(thrown -> thrown.printStackTrace(new PrintWriter(out, true)));
+        result
+            .getThrowable()
+            .ifPresent(thrown -> thrown.printStackTrace(new PrintWriter(out, true)));
       }
     }
 
