@@ -2,6 +2,9 @@
 // words that are read once also apart, and an asynchronous copy arrives only when it is waited for.
 #pragma once
 
+// A kernel's dynamic shared memory; static arrays have no such address.
+extern thread_local unsigned char smem_raw[];
+
 inline void emulator_count_streamed(unsigned long long bytes) {
   emulator_loaded_bytes += bytes;
   emulator_streamed_bytes += bytes;
@@ -22,6 +25,16 @@ inline T load_cached(const T* address) {
   emulator_loaded_bytes += sizeof(T);
   return *address;
 }
+
+inline unsigned shared_address(const void* shared) {
+  return static_cast<unsigned>(static_cast<const unsigned char*>(shared) - smem_raw);
+}
+
+inline float load_shared(unsigned address) {
+  return *reinterpret_cast<const float*>(smem_raw + address);
+}
+
+inline unsigned opaque(unsigned x) { return x; }
 
 inline void copy_async(void* shared, const void* global, TURBOESM_EMULATOR_PLACE) {
   emulator_count_streamed(16);

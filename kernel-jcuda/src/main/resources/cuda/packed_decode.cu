@@ -17,13 +17,16 @@
 //   look-ups for each code but one of a channel, against 32 for a look-up a token: it pays up to
 //   three bits. Wider codes are looked up token by token.
 //
-// Grid (splits, heads, rows), WARPS warps; a warp takes every WARPS-th block of its split, reads all
-// keys first, so that the softmax needs no rescaling, then all values. Words are staged by
-// asynchronous copies, one block ahead. Logits and states are in base 2. Shared: sharedBytes of
+// Grid (splits, heads, rows), WARPS warps; a warp takes every WARPS-th block of its split. It stages
+// the keys of all its blocks by asynchronous copies before the tables are built, takes each window
+// over all of them, so that what a window says is read once, and needs no rescaling in its softmax;
+// then the values likewise. Logits and states are in base 2. Shared: sharedBytes of
 // PackedDecodePlan.java.
 //
-// Cost a block of 32 tokens: its words' bytes from memory; for each 32 planes of keys 10 integer
-// operations and 5 shuffles, for each table two integer operations and a look-up.
+// Cost a block of 32 tokens: its words' bytes from memory; for each window 8 integer operations and 5
+// shuffles, for each look-up, of keys' codes and of four tokens' weights, two integer operations, a
+// load from shared memory and an addition. Integer operations bound it, not memory (ROOFLINE.md):
+// hence addresses are bytes within aligned tables, put together by or.
 
 #include "kv_cache.cuh"
 #include "memory.cuh"
@@ -31,14 +34,16 @@
 
 #define WARPS 4
 #define THREADS (WARPS * WARP)
-#define MAX_BLOCKS_PER_WARP 4
-#define STAGES 2
+#define BLOCKS_PER_WARP 4
 #define LANE_CHANNELS ((HEAD_DIM + WARP - 1) / WARP)
 #define MAX_GROUPS 8
 #define MAX_GROUP_CHANNELS 6
 #define SUBSET_TOKENS 4
 #define SUBSETS (1 << SUBSET_TOKENS)
 #define MAX_SUBSET_BITS 3
+#define SUBSET_FLOATS (BLOCK_TOKENS / SUBSET_TOKENS * SUBSETS)
+#define TABLE_ALIGNMENT 1024u
+#define NO_PLANE 0xFFFFu
 // Of a multiprocessor, at least: it keeps the registers under 80. Where a lane has four value
 // channels they are 96, but for sm_100, whose code needs more.
 #if HEAD_DIM <= 64
@@ -58,40 +63,36 @@ struct window {
   short chunk;       // tables of one chunk are in shared memory at a time
   int table;         // where its tables start in shared memory, in floats
   int unused;
-  unsigned short planes[WARP];  // of each lane among the head's key planes; 0xFFFF for none
+  unsigned short planes[WARP];  // of each lane among the head's key planes, or NO_PLANE
   signed char channels[MAX_GROUPS][8];  // of each group, the lowest bits' first; -1 for none
 };
 
-// What the pieces of a warp's work share.
-struct shared_layout {
-  float* tables;
-  float* query;
-  window* windows;
-  unsigned* stages;   // this warp's, [STAGES, stage_words + 4]
-  float* subsets;     // this warp's, [8, SUBSETS]
-  float* weights;     // this warp's, [32]
-};
-
-// The 32 x 32 bits that the lanes hold, transposed. keep and turn depend on the lane only.
+// The 32 x 32 bits that the lanes hold, transposed: bytes are exchanged in two steps, bits in three.
+// The constants depend on the lane only.
 struct bit_transpose {
-  unsigned keep[5];
-  int turn[5];
+  unsigned bytes[2];
+  unsigned keep[3];
+  unsigned turn[3];
 
   __device__ __forceinline__ explicit bit_transpose(int lane) {
-    const unsigned low[5] = {0x0000FFFFu, 0x00FF00FFu, 0x0F0F0F0Fu, 0x33333333u, 0x55555555u};
+    bytes[0] = opaque((lane & 16) != 0 ? 0x3276u : 0x5410u);
+    bytes[1] = opaque((lane & 8) != 0 ? 0x3715u : 0x6240u);
+    const unsigned low[3] = {0x0F0F0F0Fu, 0x33333333u, 0x55555555u};
 #pragma unroll
-    for (int s = 0; s < 5; s++) {
-      int distance = 16 >> s;
+    for (int s = 0; s < 3; s++) {
+      int distance = 4 >> s;
       bool upper = (lane & distance) != 0;
-      keep[s] = upper ? ~low[s] : low[s];
-      turn[s] = upper ? WARP - distance : distance;
+      keep[s] = opaque(upper ? ~low[s] : low[s]);
+      turn[s] = opaque(upper ? WARP - distance : distance);
     }
   }
 
   __device__ __forceinline__ unsigned apply(unsigned x) const {
+    x = __byte_perm(x, __shfl_xor_sync(ALL_LANES, x, 16), bytes[0]);
+    x = __byte_perm(x, __shfl_xor_sync(ALL_LANES, x, 8), bytes[1]);
 #pragma unroll
-    for (int s = 0; s < 5; s++) {
-      unsigned y = __shfl_xor_sync(ALL_LANES, x, 16 >> s);
+    for (int s = 0; s < 3; s++) {
+      unsigned y = __shfl_xor_sync(ALL_LANES, x, 4 >> s);
       y = __funnelshift_l(y, y, turn[s]);
       x = (x & keep[s]) | (y & ~keep[s]);
     }
@@ -108,19 +109,27 @@ __device__ __forceinline__ void stage_words_async(unsigned* stage, const unsigne
   for (int i = begin + 4 * lane; i < end; i += 4 * WARP) {
     copy_async(stage + i - begin, words + i);
   }
-  copy_async_commit();
 }
 
+// Four times the GROUP_BITS bits from bit first on: an offset in bytes among floats.
 template <int GROUP_BITS>
-__device__ __forceinline__ float look_up(unsigned bits, int groups, const float* tables) {
+__device__ __forceinline__ unsigned offset_of(unsigned bits, int first) {
+  constexpr unsigned MASK = ((1u << GROUP_BITS) - 1) * 4;
+  return (first < 2 ? bits << (2 - first) : bits >> (first - 2)) & MASK;
+}
+
+// The sum of one token's entries of a window's tables, which start at the address tables, a multiple
+// of the size of one.
+template <int GROUP_BITS>
+__device__ __forceinline__ float look_up(unsigned bits, int groups, unsigned tables) {
   constexpr int GROUPS = WARP / GROUP_BITS;
-  constexpr unsigned MASK = (1u << GROUP_BITS) - 1;
   float even = 0;
   float odd = 0;
   if (groups == GROUPS) {
 #pragma unroll
     for (int g = 0; g < GROUPS; g++) {
-      float entry = tables[(g << GROUP_BITS) + ((bits >> (g * GROUP_BITS)) & MASK)];
+      unsigned offset = offset_of<GROUP_BITS>(bits, g * GROUP_BITS) | tables;
+      float entry = load_shared(offset + (4 << GROUP_BITS) * g);
       if (g % 2 == 0) {
         even += entry;
       } else {
@@ -128,28 +137,26 @@ __device__ __forceinline__ float look_up(unsigned bits, int groups, const float*
       }
     }
   } else {
+#pragma unroll 1
     for (int g = 0; g < groups; g++) {
-      even += tables[(g << GROUP_BITS) + (bits & MASK)];
+      even += load_shared((offset_of<GROUP_BITS>(bits, 0) | tables) + (4 << GROUP_BITS) * g);
       bits >>= GROUP_BITS;
     }
   }
   return even + odd;
 }
 
-// The part of one token's logit that a window's channels give.
-__device__ __forceinline__ float look_up(const window& w, unsigned bits, const float* tables) {
-  const float* own = tables + w.table;
-  switch (w.group_bits) {
-    case 4:
-      return look_up<4>(bits, w.groups, own);
-    case 5:
-      return look_up<5>(bits, w.groups, own);
-    case 6:
-      return look_up<6>(bits, w.groups, own);
-    case 7:
-      return look_up<7>(bits, w.groups, own);
-    default:
-      return look_up<8>(bits, w.groups, own);
+// Adds what a window's channels give to the logits of all blocks of the warp.
+template <int GROUP_BITS>
+__device__ __forceinline__ void add_window(float (&logits)[BLOCKS_PER_WARP], int mine, int groups,
+                                           unsigned tables, unsigned plane, const unsigned* stages,
+                                           int stage_stride, const bit_transpose& transpose) {
+#pragma unroll
+  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
+    if (i < mine) {
+      unsigned word = plane == NO_PLANE ? 0u : stages[i * stage_stride + plane];
+      logits[i] += look_up<GROUP_BITS>(transpose.apply(word), groups, tables);
+    }
   }
 }
 
@@ -186,13 +193,19 @@ __device__ __forceinline__ void build_subsets(const float* weights, float* subse
   own[3] = upper + (p[0] + p[1]);
 }
 
-__device__ __forceinline__ float subset_sum(unsigned tokens, const float* subsets) {
+// The sum of p over the tokens whose bits are set. subsets: an address, a multiple of 64.
+__device__ __forceinline__ float subset_sum(unsigned tokens, unsigned subsets) {
   float even = 0;
   float odd = 0;
 #pragma unroll
-  for (int g = 0; g < 8; g += 2) {
-    even += subsets[g * SUBSETS + ((tokens >> (g * SUBSET_TOKENS)) & (SUBSETS - 1))];
-    odd += subsets[(g + 1) * SUBSETS + ((tokens >> ((g + 1) * SUBSET_TOKENS)) & (SUBSETS - 1))];
+  for (int g = 0; g < BLOCK_TOKENS / SUBSET_TOKENS; g++) {
+    unsigned offset = offset_of<SUBSET_TOKENS>(tokens, g * SUBSET_TOKENS) | subsets;
+    float entry = load_shared(offset + 4 * SUBSETS * g);
+    if (g % 2 == 0) {
+      even += entry;
+    } else {
+      odd += entry;
+    }
   }
   return even + odd;
 }
@@ -231,7 +244,7 @@ struct lane_values {
 
   // Adds one block. stage holds the words from plane first_staged on; total is the sum of p.
   __device__ __forceinline__ void add(const unsigned* stage, int first_staged, const float* weights,
-                                      const float* subsets, float total, const float* centroids) {
+                                      unsigned subsets, float total, const float* centroids) {
 #pragma unroll
     for (int i = 0; i < LANE_CHANNELS; i++) {
       const unsigned* words = stage + plane[i] - first_staged;
@@ -244,7 +257,7 @@ struct lane_values {
     }
   }
 
-  __device__ __forceinline__ void add_subsets(int i, const unsigned* words, const float* subsets) {
+  __device__ __forceinline__ void add_subsets(int i, const unsigned* words, unsigned subsets) {
     unsigned planes[MAX_SUBSET_BITS];
 #pragma unroll
     for (int p = 0; p < MAX_SUBSET_BITS; p++) {
@@ -297,7 +310,7 @@ struct lane_values {
 // layouts [heads]; channels [heads, 2, HEAD_DIM]; centroids of the layer
 // windows: of head h from first_windows[h] to first_windows[h + 1]
 // value_order [heads, HEAD_DIM]: channels, the widest codes first
-// splits: of partial_outputs and partial_states; blocks_per_split <= WARPS * MAX_BLOCKS_PER_WARP
+// splits: of partial_outputs and partial_states; blocks_per_split <= WARPS * BLOCKS_PER_WARP
 // partial_outputs [rows, heads, splits, HEAD_DIM]; partial_states [rows, heads, splits]: (m, d)
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     packed_decode(const float* queries, const unsigned* words, int words_per_slot,
@@ -315,19 +328,19 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   if (sequence < 0) {
     return;
   }
-  int warp = threadIdx.x / WARP;
+  // From one lane, so that the compiler takes what depends on it for the same in all.
+  int warp = __shfl_sync(ALL_LANES, static_cast<int>(threadIdx.x) / WARP, 0);
   int lane = threadIdx.x % WARP;
   int stage_stride = stage_words + 4;
-  shared_layout shared;
-  shared.tables = reinterpret_cast<float*>(smem_raw);
-  shared.query = shared.tables + table_floats;
-  shared.windows = reinterpret_cast<window*>(shared.query + (HEAD_DIM + 3) / 4 * 4);
-  float* of_warps = reinterpret_cast<float*>(shared.windows + max_windows);
-  int floats_of_warp = STAGES * stage_stride + 8 * SUBSETS + WARP;
-  float* of_warp = of_warps + warp * floats_of_warp;
-  shared.stages = reinterpret_cast<unsigned*>(of_warp);
-  shared.subsets = of_warp + STAGES * stage_stride;
-  shared.weights = shared.subsets + 8 * SUBSETS;
+  // Tables and sums begin at a multiple of the largest table, so that offsets are put in by or.
+  unsigned before = -shared_address(smem_raw) & (TABLE_ALIGNMENT - 1);
+  float* tables = reinterpret_cast<float*>(smem_raw + before);
+  float* subsets = tables + table_floats + warp * SUBSET_FLOATS;
+  float* weights = tables + table_floats + WARPS * SUBSET_FLOATS + warp * WARP;
+  float* shared_query = tables + table_floats + WARPS * (SUBSET_FLOATS + WARP);
+  window* shared_windows = reinterpret_cast<window*>(shared_query + (HEAD_DIM + 3) / 4 * 4);
+  unsigned* stages = reinterpret_cast<unsigned*>(shared_windows + max_windows) +
+                     warp * BLOCKS_PER_WARP * stage_stride;
 
   head_layout layout = layouts[head];
   const channel_code* keys = channels + head * 2 * HEAD_DIM;
@@ -344,13 +357,19 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
       layout.first_word;
   long long stride = static_cast<long long>(WARPS) * words_per_slot;
 
+  for (int i = 0; i < mine; i++) {
+    stage_words_async(stages + i * stage_stride, first_words + i * stride, 0, layout.key_planes,
+                      lane);
+  }
+  copy_async_commit();
+
   const float* query = queries + (static_cast<long long>(row) * heads + head) * HEAD_DIM;
   for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) {
-    shared.query[c] = query[c] * LOG2_E;
+    shared_query[c] = query[c] * LOG2_E;
   }
   const int* window_words = reinterpret_cast<const int*>(windows + first_window);
   for (int i = threadIdx.x; i < window_count * static_cast<int>(sizeof(window) / 4); i += THREADS) {
-    reinterpret_cast<int*>(shared.windows)[i] = load_cached(window_words + i);
+    reinterpret_cast<int*>(shared_windows)[i] = load_cached(window_words + i);
   }
   __syncthreads();
 
@@ -359,76 +378,73 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   float constant = 0;
   for (int c = lane; c < HEAD_DIM; c += WARP) {
     if (keys[c].bits == 0) {
-      constant = fmaf(shared.query[c], load_cached(centroids + keys[c].table), constant);
+      constant = fmaf(shared_query[c], load_cached(centroids + keys[c].table), constant);
     }
   }
   constant = warp_sum(constant);
-  float logits[MAX_BLOCKS_PER_WARP];
+  float logits[BLOCKS_PER_WARP];
 #pragma unroll
-  for (int i = 0; i < MAX_BLOCKS_PER_WARP; i++) {
+  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
     int token = (begin + warp + i * WARPS) * BLOCK_TOKENS + lane;
     logits[i] = i < mine && token < packed ? constant : NEGATIVE_INFINITY;
   }
   bit_transpose transpose(lane);
   for (int next = 0; next < window_count;) {
     int chunk_begin = next;
-    while (next < window_count && shared.windows[next].chunk == shared.windows[chunk_begin].chunk) {
+    while (next < window_count && shared_windows[next].chunk == shared_windows[chunk_begin].chunk) {
       next++;
     }
     __syncthreads();
-    build_tables(shared.windows, chunk_begin, next, shared.query, keys, centroids, shared.tables);
+    build_tables(shared_windows, chunk_begin, next, shared_query, keys, centroids, tables);
+    copy_async_wait<0>();
     __syncthreads();
-    if (mine > 0) {
-      stage_words_async(shared.stages, first_words, 0, layout.key_planes, lane);
-    }
-#pragma unroll
-    for (int i = 0; i < MAX_BLOCKS_PER_WARP; i++) {
-      if (i < mine) {
-        if (i + 1 < mine) {
-          stage_words_async(shared.stages + (i + 1) % STAGES * stage_stride,
-                            first_words + (i + 1) * stride, 0, layout.key_planes, lane);
-          copy_async_wait<1>();
-        } else {
-          copy_async_wait<0>();
-        }
-        __syncwarp();
-        const unsigned* stage = shared.stages + i % STAGES * stage_stride;
-        float sum = 0;
-        for (int w = chunk_begin; w < next; w++) {
-          unsigned plane = shared.windows[w].planes[lane];
-          unsigned bits = transpose.apply(plane == 0xFFFFu ? 0u : stage[plane]);
-          sum += look_up(shared.windows[w], bits, shared.tables);
-        }
-        logits[i] += sum;
-        __syncwarp();
+    unsigned tables_address = shared_address(tables);
+    for (int i = chunk_begin; i < next; i++) {
+      const window& w = shared_windows[i];
+      int groups = w.groups;
+      unsigned own = tables_address + w.table * 4;
+      unsigned plane = w.planes[lane];
+      switch (w.group_bits) {
+        case 4:
+          add_window<4>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+          break;
+        case 5:
+          add_window<5>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+          break;
+        case 6:
+          add_window<6>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+          break;
+        case 7:
+          add_window<7>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+          break;
+        default:
+          add_window<8>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+          break;
       }
     }
   }
 
-  int value_planes_begin = layout.key_planes;
-  int first_staged = value_planes_begin & ~3;
-  if (mine > 0) {
-    stage_words_async(shared.stages, first_words, value_planes_begin, layout.value_planes, lane);
+  copy_async_wait<0>();
+  __syncwarp();
+  int first_staged = layout.key_planes & ~3;
+  for (int i = 0; i < mine; i++) {
+    stage_words_async(stages + i * stage_stride, first_words + i * stride, layout.key_planes,
+                      layout.value_planes, lane);
   }
+  copy_async_commit();
   float max = NEGATIVE_INFINITY;
 #pragma unroll
-  for (int i = 0; i < MAX_BLOCKS_PER_WARP; i++) {
+  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
     max = fmaxf(max, logits[i]);
   }
   max = warp_max(max);
   float denominator = 0;
   lane_values output(value_order + head * HEAD_DIM, values, centroids, lane);
+  copy_async_wait<0>();
+  unsigned subsets_address = shared_address(subsets);
 #pragma unroll
-  for (int i = 0; i < MAX_BLOCKS_PER_WARP; i++) {
+  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
     if (i < mine) {
-      if (i + 1 < mine) {
-        stage_words_async(shared.stages + (i + 1) % STAGES * stage_stride,
-                          first_words + (i + 1) * stride, value_planes_begin, layout.value_planes,
-                          lane);
-        copy_async_wait<1>();
-      } else {
-        copy_async_wait<0>();
-      }
       float weight = exp2f(logits[i] - max);
       denominator += weight;
       if (layout.token_scaled_values != 0 && logits[i] != NEGATIVE_INFINITY) {
@@ -438,13 +454,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
                 load_cached(value_scales + (slot * heads + head) * BLOCK_TOKENS + lane))
             << 16);
       }
-      shared.weights[lane] = weight;
+      weights[lane] = weight;
       float total = warp_sum(weight);
       __syncwarp();
-      build_subsets(shared.weights, shared.subsets, lane);
+      build_subsets(weights, subsets, lane);
       __syncwarp();
-      output.add(shared.stages + i % STAGES * stage_stride, first_staged, shared.weights,
-                 shared.subsets, total, centroids);
+      output.add(stages + i * stage_stride, first_staged, weights, subsets_address, total,
+                 centroids);
       __syncwarp();
     }
   }
@@ -452,7 +468,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
 
   // The warps' states merge in the room of the tables.
   __syncthreads();
-  float* states = shared.tables;
+  float* states = tables;
   float* outputs = states + 2 * WARPS;
   if (lane == 0) {
     states[2 * warp] = max;

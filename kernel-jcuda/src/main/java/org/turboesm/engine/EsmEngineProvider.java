@@ -31,6 +31,14 @@ public interface EsmEngineProvider {
   }
 
   /**
+   * Whether a device of this engine's is here, even if the engine cannot run for want of something
+   * else. Then {@code auto} does not pass over it.
+   */
+  default boolean deviceExists() {
+    return false;
+  }
+
+  /**
    * Makes a model resident.
    *
    * @param precision one of {@link #precisions()}

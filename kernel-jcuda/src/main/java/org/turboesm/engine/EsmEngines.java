@@ -28,7 +28,8 @@ public final class EsmEngines {
 
   /**
    * Opens an engine, on the first device. {@code auto} takes the best that works and logs which and
-   * why; an engine asked for by name that cannot run is an error, never replaced by another.
+   * why, but passes over no engine whose device is here; an engine asked for by name that cannot
+   * run is an error, never replaced by another.
    *
    * @param name {@code auto} or an engine's name
    * @param precision {@code auto} or a precision's label
@@ -61,6 +62,14 @@ public final class EsmEngines {
       if (reason.isEmpty()) {
         LOG.info("engine {}: {}", provider.name(), provider.description());
         return provider;
+      }
+      if (provider.deviceExists()) {
+        throw new TurboEsmException(
+            "engine "
+                + provider.name()
+                + " cannot run here although its device is there: "
+                + reason.get()
+                + ". To leave the device unused, ask for another engine by name: --engine cpu");
       }
       LOG.info("engine {} is passed over: {}", provider.name(), reason.get());
     }

@@ -55,6 +55,11 @@ public final class CudaEngineProvider implements EsmEngineProvider {
   }
 
   @Override
+  public boolean deviceExists() {
+    return CudaDriver.get().unavailable().isEmpty();
+  }
+
+  @Override
   public boolean usesDevice() {
     return true;
   }

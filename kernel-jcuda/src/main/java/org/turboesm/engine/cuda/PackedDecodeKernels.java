@@ -19,7 +19,7 @@ final class PackedDecodeKernels {
    * else is decoded beside it: four blocks for each warp, 512 tokens, over which building the
    * tables costs about a tenth.
    */
-  static final int BLOCKS_PER_SPLIT = PackedDecodePlan.MAX_BLOCKS_PER_WARP * PackedDecodePlan.WARPS;
+  static final int BLOCKS_PER_SPLIT = PackedDecodePlan.BLOCKS_PER_WARP * PackedDecodePlan.WARPS;
 
   /** What every block of threads may have without being granted more. */
   private static final int PLAIN_SHARED_BYTES = 48 << 10;

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
@@ -18,7 +19,7 @@ final class PackedDecodePlan {
   static final int WARPS = 4;
 
   /** Blocks of tokens that a warp takes at most; {@code packed_decode.cu} says the same. */
-  static final int MAX_BLOCKS_PER_WARP = 4;
+  static final int BLOCKS_PER_WARP = 4;
 
   private static final int LANES = 32;
   private static final int MAX_GROUPS = 8;
@@ -32,10 +33,13 @@ final class PackedDecodePlan {
   /** Codes of one, two and three bits share tables of six. */
   private static final int SHARED_BITS = 6;
 
-  /** Tables of a chunk at most, in floats: 32 KiB leave room for several blocks of threads. */
-  private static final int CHUNK_FLOATS = 8192;
+  /** Tables of a chunk at most, in floats: 16 KiB leave room for several blocks of threads. */
+  private static final int CHUNK_FLOATS = 4096;
 
-  private static final int STAGES = 2;
+  /** The tables begin at a multiple of the largest, 256 floats. */
+  private static final int TABLE_ALIGNMENT = 1024;
+
+  /** A warp's sums over subsets of four tokens, and its weights. */
   private static final int FLOATS_OF_WARP = 8 * 16 + LANES;
 
   private final int headDim;
@@ -105,8 +109,8 @@ final class PackedDecodePlan {
         tableFloats
             + roundUp(headDim)
             + maxWindows * WINDOW_BYTES / Float.BYTES
-            + WARPS * (STAGES * (stageWords + 4) + FLOATS_OF_WARP);
-    return floats * Float.BYTES;
+            + WARPS * (BLOCKS_PER_WARP * (stageWords + 4) + FLOATS_OF_WARP);
+    return TABLE_ALIGNMENT + floats * Float.BYTES;
   }
 
   private static int roundUp(int words) {
@@ -121,8 +125,12 @@ final class PackedDecodePlan {
     private int chunkFloats;
     private int largestChunk;
 
+    /** Tables of one size that are read together. */
+    private record Window(int groupBits, List<Group> groups) {}
+
     HeadWindows(Codebook codebook) {
       this.codebook = codebook;
+      List<Window> windows = new ArrayList<>();
       int first = 0;
       while (first < codebook.codedChannels()) {
         int bits = codebook.bits(codebook.widestFirst(first));
@@ -130,14 +138,17 @@ final class PackedDecodePlan {
         while (end < codebook.codedChannels() && codebook.bits(codebook.widestFirst(end)) == bits) {
           end++;
         }
-        addWidth(bits, first, end);
+        windows.addAll(windows(bits, first, end));
         first = end;
       }
+      // The largest tables first, so that each starts at a multiple of its size.
+      windows.sort(Comparator.comparingInt(window -> -window.groupBits()));
+      windows.forEach(this::add);
       largestChunk = Math.max(largestChunk, chunkFloats);
     }
 
     /** Channels of one width, from {@code first} to {@code end} in the order of widths. */
-    private void addWidth(int bits, int first, int end) {
+    private List<Window> windows(int bits, int first, int end) {
       int channelsOfGroup = bits >= 4 ? 1 : SHARED_BITS / bits;
       List<Group> groups = new ArrayList<>();
       for (int i = first; i < end; i += channelsOfGroup) {
@@ -149,12 +160,17 @@ final class PackedDecodePlan {
       }
       int groupBits = bits * channelsOfGroup;
       int groupsOfWindow = LANES / groupBits;
+      List<Window> windows = new ArrayList<>();
       for (int i = 0; i < groups.size(); i += groupsOfWindow) {
-        addWindow(groupBits, groups.subList(i, Math.min(groups.size(), i + groupsOfWindow)));
+        windows.add(
+            new Window(groupBits, groups.subList(i, Math.min(groups.size(), i + groupsOfWindow))));
       }
+      return windows;
     }
 
-    private void addWindow(int groupBits, List<Group> groups) {
+    private void add(Window added) {
+      int groupBits = added.groupBits();
+      List<Group> groups = added.groups();
       int floats = groups.size() << groupBits;
       if (chunkFloats > 0 && chunkFloats + floats > CHUNK_FLOATS) {
         largestChunk = Math.max(largestChunk, chunkFloats);

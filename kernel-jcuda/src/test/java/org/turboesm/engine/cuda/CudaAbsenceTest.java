@@ -115,6 +115,13 @@ class CudaAbsenceTest {
   }
 
   @Test
+  void autoDoesNotLeaveADeviceUnusedForWantOfALibrary() throws Exception {
+    assertThat(Emulator.run(Select.class, libraries(DRIVER, COMPILER), "auto"))
+        .startsWith("refused: engine cuda cannot run here although its device is there: ")
+        .contains("libcublas.so.12", "--engine cpu");
+  }
+
+  @Test
   void autoGoesOnWithTheProcessorWhereThereIsNoneAndLogsWhy() throws Exception {
     assertThat(Emulator.run(Select.class, libraries(), "auto"))
         .contains("engine cuda is passed over: there is no NVIDIA driver: libcuda.so.1 is in none")
