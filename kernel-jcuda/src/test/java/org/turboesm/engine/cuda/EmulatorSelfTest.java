@@ -1,4 +1,4 @@
-package org.turboesm.cuda;
+package org.turboesm.engine.cuda;
 
 import java.nio.file.Path;
 import org.junit.jupiter.api.Tag;
@@ -8,10 +8,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** What the other tests of this suite stand on. */
 @Tag("cuda")
 class EmulatorSelfTest {
-  @TempDir Path scratch;
 
   @Test
-  void noticesEveryPlantedBugAndGivesTheRightResults() throws Exception {
-    Emulator.run(scratch, "selftest.sh", Emulator.require().toString());
+  void itNoticesEveryPlantedBugAndGivesTheRightResults(@TempDir Path scratch) throws Exception {
+    Emulator.assume();
+    EmulatorSources.run(scratch, "selftest.sh", Emulator.LIBRARIES);
   }
 }
