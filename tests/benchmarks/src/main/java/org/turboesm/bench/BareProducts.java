@@ -45,6 +45,7 @@ final class BareProducts implements AutoCloseable {
           case F32 -> memory.data_type.f32;
           case BF16 -> memory.data_type.bf16;
           case INT8 -> memory.data_type.s8;
+          case TF32 -> throw new IllegalArgumentException("oneDNN has no TF32 on processors");
         };
     matmul.primitive_desc descriptor =
         new matmul.primitive_desc(

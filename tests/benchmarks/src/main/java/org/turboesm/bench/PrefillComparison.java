@@ -40,10 +40,8 @@ final class PrefillComparison {
         TokenBatch batch = randomProteins();
         Map<String, Runnable> variants = new LinkedHashMap<>();
         variants.put("encode", () -> engine.encode(batch, ForwardObserver.NONE));
-        variants.put(
-            "full cache", () -> turbo.prefill(batch, KvPrecision.FULL, ForwardObserver.NONE));
-        variants.put(
-            "packed cache", () -> turbo.prefill(batch, KvPrecision.PACKED, ForwardObserver.NONE));
+        variants.put("full cache", () -> prefill(turbo, batch, KvPrecision.FULL));
+        variants.put("packed cache", () -> prefill(turbo, batch, KvPrecision.PACKED));
         variants.values().forEach(Runnable::run);
         for (int repeat = 0; repeat < repeats; repeat++) {
           for (Map.Entry<String, Runnable> variant : variants.entrySet()) {
@@ -89,5 +87,9 @@ final class PrefillComparison {
       proteins.add(tokens);
     }
     return TokenBatch.of(proteins);
+  }
+
+  private static void prefill(TurboEngine turbo, TokenBatch batch, KvPrecision precision) {
+    turbo.prefill(batch, batch.lengths(), precision, ForwardObserver.NONE).close();
   }
 }
