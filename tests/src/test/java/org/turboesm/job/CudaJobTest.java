@@ -75,8 +75,7 @@ class CudaJobTest {
   }
 
   /** The largest relative error of all proteins of a mode, to the cpu. */
-  private static double worst(String run, String mode)
-      throws Exception {
+  private static double worst(String run, String mode) throws Exception {
     Map<String, float[]> expected = EmbeddingFiles.embeddings(output("cpu"), mode);
     Map<String, float[]> found = EmbeddingFiles.embeddings(output(run), mode);
     assertThat(found).hasSize(LENGTHS.length).containsOnlyKeys(expected.keySet());
@@ -119,8 +118,8 @@ class CudaJobTest {
   /**
    * Calibrated on the device, the artefact is another: its eigenvectors turn wherever two
    * eigenvalues lie close, bits may go to other channels, and so codes differ everywhere. It must
-   * be as good: attention's error to full precision, which the same two proteins have measured,
-   * may not be twice that of the cpu's.
+   * be as good: attention's error to full precision, which the same two proteins have measured, may
+   * not be twice that of the cpu's.
    */
   @ParameterizedTest
   @CsvSource({"f32, turbo", "f32, decode", "bf16, turbo", "bf16, decode"})
