@@ -19,10 +19,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * The contract tests, on the emulator, notice bugs in the kernels of this build. All bugs of a list
  * are planted at once, each in a file of its own with a test of its own.
  *
- * <p>Not noticed here: in packed_decode.cu, a missing barrier after a block's logits (its copies
- * land when they are waited for, behind the next barrier; on a device they may land earlier) and
- * one between a block's weights and their subsets (the sum of the weights by shuffles stands
- * between).
+ * <p>Not planted, since the emulator cannot show it: in packed_decode.cu, a missing barrier between
+ * a block's weights and their subsets; the shuffles that sum the weights stand between, and in the
+ * emulator lanes that have shuffled have also written.
  */
 @Tag("cuda")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
