@@ -31,23 +31,45 @@ FFN = 4 * HIDDEN
 BLOCK_TOKENS = 32
 BLOCKS_PER_SPLIT = 16
 
-# Instructions of a warp in the SASS of packed_decode.cu (NVRTC 12.9.86, sm_90, HEAD_DIM 64; the first of the four copies
-# that the unrolled loop over a warp's blocks has), by unit: (all, ALU, IMAD, float, shared memory, shuffle).
-KEY_WINDOW = {  # one turn of the loop over windows, by the bits of its tables
-    6: (121, 71, 16, 6, 10, 5),
-    5: (132, 76, 19, 7, 11, 5),
-    4: (144, 82, 21, 9, 13, 5),
-}
-KEY_BLOCK = (36, 6, 5, 1, 0, 0)  # around that loop, a block
-COPY = (12, 6, 4, 0, 1, 0)  # one copy of 16 bytes a lane
-VALUE_BLOCK = (117, 25, 21, 19, 11, 5)  # softmax and the tables of subsets, a block
-VALUE_SETUP = (25, 14, 3, 1, 3, 0)  # of 32 channels
-SUBSET_SUM = (56, 29, 8, 10, 8, 0)  # one code of 32 channels over 32 tokens
+# Instructions of a warp in the SASS of packed_decode.cu (NVRTC 12.9.86, sm_90, HEAD_DIM 64) along the path that a warp takes
+# with WARP_BLOCKS full blocks, by unit: (all, ALU, IMAD, float, shared memory, shuffle). all has the instructions of other units
+# too, and those whose predicate is false.
+WARPS = 4
+WARP_BLOCKS = 4
+THREADS = WARPS * WARP
+# One turn of the loop over windows, over all blocks of the warp, by the bits of its tables.
+FULL_WINDOW = {6: (215, 98, 27, 28, 28, 20), 5: (236, 106, 29, 32, 32, 20)}
+# The last window has fewer tables and reads them in a loop of its own, whose turns are each table and block.
+PARTIAL_WINDOW = {6: (166, 66, 41, 8, 8, 20), 5: (172, 66, 45, 8, 8, 20)}
+PARTIAL_TABLE = (9, 4, 2, 1, 1, 0)
+# The sums over subsets aside, softmax, tables of subsets and 2 x 32 channels, over all blocks of the warp.
+VALUES = (550, 157, 105, 60, 68, 20)
+SUBSET_SUM = (35, 16, 1, 10, 8, 0)  # one code of 32 channels over 32 tokens
+# Staging one block's words, by the copies of 16 bytes that the first lane makes.
+STAGE_KEYS = {1: (48, 21, 10, 0, 1, 0), 2: (61, 27, 12, 0, 2, 0), 3: (72, 32, 14, 0, 3, 0)}
+STAGE_VALUES = {1: (44, 13, 12, 0, 1, 0), 2: (57, 18, 15, 0, 2, 0), 3: (68, 22, 18, 0, 3, 0)}
+# Building the tables: one entry, by the channels that share its table, and a window around its entries.
+TABLE_ENTRY = {1: (38, 17, 7, 1, 6, 0), 2: (59, 29, 9, 2, 9, 0)}
+TABLE_WINDOW = (25, 9, 5, 0, 2, 0)
+# The rest of the kernel, once, as the first warp runs it: indices, the query, the windows, what a lane knows of its value
+# channels, merging; and finding the chunk of a window.
+ONCE = (618, 221, 111, 37, 22, 18)
+CHUNK_WINDOW = (8, 4, 1, 0, 1, 0)
 
 # Words of the same bank that 32 random indices of a table want: entries of 64 floats lie two to a bank, and among 32
 # indices some bank has both nearly always; up to 32 floats there is none.
-CONFLICTS = {4: 1, 5: 1, 6: 2}
-TABLES_OF_WINDOW = {4: 8, 5: 6, 6: 5}
+CONFLICTS = {5: 1, 6: 2}
+# A lane stores the sums of its four subsets one by one, 16 bytes from those of the next lane: four lanes to a bank.
+SUBSET_STORES, SUBSET_STORE_CONFLICTS = 4, 4
+TABLES_OF_WINDOW = {5: 6, 6: 5}
+WINDOW_FLOATS = 36
+
+# Of a multiprocessor of an H100: shared memory, and what of it the driver keeps of each block of threads.
+SHARED_BYTES = 228 * 1024
+RESERVED_SHARED_BYTES = 1024
+# Of a thread in packed_decode, and of a multiprocessor.
+REGISTERS = 80
+ALL_REGISTERS = 65536
 
 
 def add(*terms):
@@ -55,26 +77,49 @@ def add(*terms):
 
 
 class Codec:
-    """One width of keys and one of values for all channels of a head."""
+    """One width of keys and one of values for all channels of a head. Counts are of one block of tokens."""
 
     def __init__(self, name, key_bits, value_bits):
         self.name = name
         self.key_bits, self.value_bits = key_bits, value_bits
         self.bytes_of_block = 4 * HEAD_DIM * (key_bits + value_bits)
         channels_of_table = 6 // key_bits if key_bits < 4 else 1
-        self.table_bits = key_bits * channels_of_table
+        table_bits = key_bits * channels_of_table
         tables = -(-HEAD_DIM // channels_of_table)
-        self.windows = -(-tables // TABLES_OF_WINDOW[self.table_bits])
-        copies = sum(-(-HEAD_DIM * bits // (4 * WARP)) for bits in (key_bits, value_bits))
-        self.counts = add(
-            (self.windows, KEY_WINDOW[self.table_bits]),
-            (1, KEY_BLOCK),
-            (copies, COPY),
-            (1, VALUE_BLOCK),
-            (HEAD_DIM // WARP, VALUE_SETUP),
-            (HEAD_DIM // WARP * (2**value_bits - 1), SUBSET_SUM),
-        )
-        self.conflicts = self.windows * TABLES_OF_WINDOW[self.table_bits] * (CONFLICTS[self.table_bits] - 1)
+        full, rest = divmod(tables, TABLES_OF_WINDOW[table_bits])
+        self.windows = full + (rest > 0)
+        self.table_floats = tables << table_bits
+        key_copies, value_copies = (-(-HEAD_DIM * bits // (4 * WARP)) for bits in (key_bits, value_bits))
+        block = 1 / WARP_BLOCKS  # of what is counted for all blocks of a warp
+        self.parts = {
+            "windows of keys": add(
+                (block * full, FULL_WINDOW[table_bits]),
+                (block * (rest > 0), PARTIAL_WINDOW[table_bits]),
+                (rest, PARTIAL_TABLE),
+            ),
+            "sums over subsets": add((HEAD_DIM // WARP * (2**value_bits - 1), SUBSET_SUM)),
+            "the rest of softmax and values": add((block, VALUES)),
+            "staging": add((1, STAGE_KEYS[key_copies]), (1, STAGE_VALUES[value_copies])),
+            "building tables": add(
+                (block * self.table_floats / THREADS, TABLE_ENTRY[channels_of_table]), (block * self.windows, TABLE_WINDOW)
+            ),
+            "once": add((block, ONCE), (block * self.windows, CHUNK_WINDOW)),
+        }
+        self.counts = add(*((1, counts) for counts in self.parts.values()))
+        self.conflicts = tables * (CONFLICTS[table_bits] - 1) + SUBSET_STORES * (SUBSET_STORE_CONFLICTS - 1)
+        # A copy of 16 bytes a lane takes four clocks, one of which is its instruction's.
+        self.copy_clocks = self.bytes_of_block / (4 * SHARED_LANES) - key_copies - value_copies
+
+    def shared_bytes(self):
+        """Dynamic shared memory of a block of threads, as PackedDecodePlan.sharedBytes."""
+        stage_words = HEAD_DIM * max(self.key_bits, self.value_bits)
+        of_warp = WARP_BLOCKS * (stage_words + 4) + 8 * 16 + WARP
+        return 1024 + 4 * (self.table_floats + HEAD_DIM + self.windows * WINDOW_FLOATS + WARPS * of_warp)
+
+    def resident(self):
+        """Blocks of threads that a multiprocessor holds: by shared memory and by registers."""
+        by_shared = SHARED_BYTES // (self.shared_bytes() + RESERVED_SHARED_BYTES)
+        return by_shared, ALL_REGISTERS // (REGISTERS * THREADS)
 
     def clocks(self):
         """By what may bound it, the clocks of a multiprocessor for one block of tokens of one head."""
@@ -85,7 +130,7 @@ class Codec:
             "ALU": alu * WARP / ALU_LANES,
             "IMAD": imad * WARP / IMAD_LANES,
             "float": floats * WARP / FLOAT_LANES,
-            "shared": shared + self.conflicts + shuffles,
+            "shared": shared + self.conflicts + self.copy_clocks + shuffles,
         }
 
 
@@ -111,8 +156,9 @@ def decode_blocks():
     row("bytes", *(codec.bytes_of_block for codec in CODECS))
     row("windows of keys", *(codec.windows for codec in CODECS))
     for i, unit in enumerate(("instructions of a warp", "ALU", "IMAD", "float", "shared memory", "shuffles")):
-        row(unit, *(codec.counts[i] for codec in CODECS))
+        row(unit, *(f"{codec.counts[i]:.0f}" for codec in CODECS))
     row("conflicts of banks", *(codec.conflicts for codec in CODECS))
+    row("further clocks of copies", *(f"{codec.copy_clocks:.0f}" for codec in CODECS))
     for limit in CODECS[0].clocks():
         row(f"clocks: {limit}", *(f"{codec.clocks()[limit]:.0f}" for codec in CODECS))
     bounds = [max(codec.clocks(), key=codec.clocks().get) for codec in CODECS]
@@ -123,6 +169,19 @@ def decode_blocks():
     )
     full = 2 * HEAD_DIM * 2 * BLOCK_TOKENS / (BANDWIDTH / SMS / CLOCK)
     row("clocks of memory for full_decode in bfloat16", *([f"{full:.0f}"] * len(CODECS)))
+    row("at best as fast as full_decode, times", *(f"{full / max(codec.clocks().values()):.1f}" for codec in CODECS))
+    print()
+    print("### Where those instructions are: instructions of a warp, ALU, shared memory and shuffles\n")
+    head("", *(codec.name for codec in CODECS))
+    for part in CODECS[0].parts:
+        counts = [codec.parts[part] for codec in CODECS]
+        row(part, *(f"{total:.0f}, {alu:.0f}, {shared + shuffles:.0f}" for total, alu, _, _, shared, shuffles in counts))
+    print()
+    print("### Blocks of threads of packed_decode on a multiprocessor\n")
+    head("", *(codec.name for codec in CODECS))
+    row("bytes of shared memory of one", *(codec.shared_bytes() for codec in CODECS))
+    row("resident by shared memory", *(codec.resident()[0] for codec in CODECS))
+    row("resident by registers", *(codec.resident()[1] for codec in CODECS))
     print()
 
 
