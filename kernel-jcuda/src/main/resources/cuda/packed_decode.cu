@@ -25,8 +25,8 @@
 //
 // Cost a block of 32 tokens: its words' bytes from memory; for each window 8 integer operations and 5
 // shuffles, for each look-up, of keys' codes and of four tokens' weights, two integer operations, a
-// load from shared memory and an addition. Integer operations bound it, not memory (ROOFLINE.md):
-// hence addresses are bytes within aligned tables, put together by or.
+// load from shared memory and an addition. Instructions bound it, not memory (ROOFLINE.md): hence
+// addresses are bytes within aligned tables, put together by or.
 
 #include "kv_cache.cuh"
 #include "memory.cuh"
