@@ -10,11 +10,6 @@ inline void emulator_count_streamed(unsigned long long bytes) {
   emulator_streamed_bytes += bytes;
 }
 
-inline unsigned load_streaming(const unsigned* address) {
-  emulator_count_streamed(sizeof(unsigned));
-  return *address;
-}
-
 inline uint4 load_streaming(const uint4* address) {
   emulator_count_streamed(sizeof(uint4));
   return *address;

@@ -2,14 +2,7 @@
 // arithmetic (cp.async, sm_80 and newer).
 #pragma once
 
-// A word that is read once: it takes no room in L1.
-__device__ __forceinline__ unsigned load_streaming(const unsigned* address) {
-  unsigned word;
-  asm("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(word) : "l"(address));
-  return word;
-}
-
-// Sixteen bytes that are read once; the address is a multiple of 16.
+// Sixteen bytes that are read once, and so take no room in L1; the address is a multiple of 16.
 __device__ __forceinline__ uint4 load_streaming(const uint4* address) {
   uint4 words;
   asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"

@@ -36,19 +36,3 @@ __device__ __forceinline__ float block_sum(float x, float* scratch) {
   }
   return sum;
 }
-
-// Maximum over the block, in every thread; scratch as for block_sum.
-__device__ __forceinline__ float block_max(float x, float* scratch) {
-  x = warp_max(x);
-  int warps = (blockDim.x + WARP - 1) / WARP;
-  __syncthreads();
-  if (threadIdx.x % WARP == 0) {
-    scratch[threadIdx.x / WARP] = x;
-  }
-  __syncthreads();
-  float max = scratch[0];
-  for (int w = 1; w < warps; w++) {
-    max = fmaxf(max, scratch[w]);
-  }
-  return max;
-}

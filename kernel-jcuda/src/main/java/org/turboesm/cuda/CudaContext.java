@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
 /**
@@ -12,6 +13,8 @@ import jcuda.driver.JCudaDriver;
  * counts the memory that is allocated through it.
  */
 public final class CudaContext implements AutoCloseable {
+  private static final CUstream LEGACY_STREAM = new CUstream();
+
   private final CudaDevice device;
   private final CUdevice handle;
   private final CUcontext context = new CUcontext();
@@ -89,6 +92,15 @@ public final class CudaContext implements AutoCloseable {
     check(
         JCudaDriver.cuMemcpyDtoD(target.handle(), source.handle(), source.bytes()),
         () -> "copying " + source.bytes() + " bytes on the device");
+    awaitCopies();
+  }
+
+  /**
+   * Waits for copies that are of no stream: they run on the legacy one, for which our streams do
+   * not wait, and the driver may return from them before the device has the data.
+   */
+  void awaitCopies() {
+    check(JCudaDriver.cuStreamSynchronize(LEGACY_STREAM), () -> "waiting for a copy");
   }
 
   /** Waits for all that was launched. */

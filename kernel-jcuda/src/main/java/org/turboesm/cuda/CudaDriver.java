@@ -24,16 +24,14 @@ public final class CudaDriver {
 
   private final Optional<String> unavailable;
   private final List<CudaDevice> devices;
-  private final int version;
 
   private static final class Holder {
     static final CudaDriver INSTANCE = open();
   }
 
-  private CudaDriver(Optional<String> unavailable, List<CudaDevice> devices, int version) {
+  private CudaDriver(Optional<String> unavailable, List<CudaDevice> devices) {
     this.unavailable = unavailable;
     this.devices = devices;
-    this.version = version;
   }
 
   /** The driver, or what stands for its absence. */
@@ -49,11 +47,6 @@ public final class CudaDriver {
   /** The devices that can be used, by ordinal. */
   public List<CudaDevice> devices() {
     return devices;
-  }
-
-  /** The newest CUDA that the driver supports, 1000 * major + 10 * minor. */
-  public int version() {
-    return version;
   }
 
   /**
@@ -94,7 +87,7 @@ public final class CudaDriver {
   }
 
   private static CudaDriver absent(String reason) {
-    return new CudaDriver(Optional.of(reason), List.of(), 0);
+    return new CudaDriver(Optional.of(reason), List.of());
   }
 
   private static CudaDriver ask() {
@@ -139,7 +132,7 @@ public final class CudaDriver {
               ? "the NVIDIA driver sees no GPU (is CUDA_VISIBLE_DEVICES empty?)"
               : "the GPUs here are older than sm_" + OLDEST_ARCHITECTURE + " (Ampere): " + old);
     }
-    return new CudaDriver(Optional.empty(), List.copyOf(usable), version[0]);
+    return new CudaDriver(Optional.empty(), List.copyOf(usable));
   }
 
   static CUdevice handle(int ordinal) {

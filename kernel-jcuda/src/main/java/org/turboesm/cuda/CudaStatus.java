@@ -46,8 +46,9 @@ final class CudaStatus {
     if (isLost(status)) {
       throw new CudaException(
           message
-              + "; the device's context is lost, so the model must be opened anew."
-              + " nvidia-smi and the kernel log may say more");
+              + "; the device's context is lost, so the model must be opened anew. Where that fails"
+              + " too, this process (on Spark, the executor) must be restarted. nvidia-smi and the"
+              + " kernel log may say more");
     }
     throw new CudaException(message);
   }

@@ -67,6 +67,7 @@ public final class DeviceBuffer implements DevicePointer, AutoCloseable {
         context.check(
             JCudaDriver.cuMemcpyHtoD(buffer.handle, source, bytes),
             () -> "copying " + bytes + " bytes of " + purpose + " to the device");
+        context.awaitCopies();
       }
       return buffer;
     } catch (RuntimeException e) {

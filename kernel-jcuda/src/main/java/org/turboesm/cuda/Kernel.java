@@ -12,6 +12,7 @@ public final class Kernel {
   private final CudaContext context;
   private final KernelSignature signature;
   private final CUfunction function;
+  private int grantedSharedBytes;
 
   Kernel(CudaContext context, KernelSignature signature, CUfunction function) {
     this.context = context;
@@ -20,11 +21,15 @@ public final class Kernel {
   }
 
   /**
-   * Lets its blocks have more dynamic shared memory than the 48 KiB that all have.
+   * Lets its blocks have more dynamic shared memory than the 48 KiB that all have. What was granted
+   * before is not taken back: others launch the same kernel.
    *
    * @throws CudaException if the device has not so much
    */
-  public Kernel grantSharedBytes(int bytes) {
+  public synchronized Kernel grantSharedBytes(int bytes) {
+    if (bytes <= grantedSharedBytes) {
+      return this;
+    }
     context.check(
         JCudaDriver.cuFuncSetAttribute(
             function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes),
@@ -36,6 +41,7 @@ public final class Kernel {
                 + " bytes of shared memory (the device has "
                 + context.device().sharedBytesPerBlock()
                 + " a block)");
+    grantedSharedBytes = bytes;
     return this;
   }
 

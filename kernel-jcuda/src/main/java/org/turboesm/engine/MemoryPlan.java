@@ -138,7 +138,12 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
 
   /** The unfilled blocks that wait in full precision, one a sequence. */
   public long tailBytes(long sequences) {
-    return fullKvBytes(PackedKvLayout.BLOCK_TOKENS * sequences);
+    return 2L
+        * config.layers()
+        * config.hiddenSize()
+        * elements().activation
+        * PackedKvLayout.BLOCK_TOKENS
+        * sequences;
   }
 
   /** The most tokens a batch can have in so many bytes; 0 where not one fits. */

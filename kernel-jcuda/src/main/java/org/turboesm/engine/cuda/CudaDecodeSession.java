@@ -40,6 +40,12 @@ final class CudaDecodeSession implements DecodeSession {
   private final Map<Integer, CudaGraph> graphs = new HashMap<>();
   private final Set<Integer> warm = new HashSet<>();
   private LanePool.Lease lease;
+
+  /**
+   * While a prefill or a step runs, and for good where it failed: then its counts are not whole.
+   */
+  private boolean unfinished;
+
   private float[] prefixHidden;
   private Step step;
   private long lookedAt;
@@ -74,12 +80,6 @@ final class CudaDecodeSession implements DecodeSession {
     this.firstSlots = BlockPlacement.firstSlots(capacities);
     this.maskedFractions = prefixes.maskedFractions();
     this.lengths = prefixes.lengths();
-    for (int s = 0; s < lengths.length; s++) {
-      if (lengths[s] > capacities[s]) {
-        throw new IllegalArgumentException(
-            "a prefix of " + lengths[s] + " tokens and a cache for " + capacities[s]);
-      }
-    }
     try {
       reserve(prefixes);
     } catch (RuntimeException e) {
@@ -97,6 +97,7 @@ final class CudaDecodeSession implements DecodeSession {
       TokenBatch prefixes,
       int[] capacities,
       RangeTally tally) {
+    check(prefixes, capacities);
     int[] slots = BlockPlacement.firstSlots(capacities);
     SessionCache cache =
         new PackedSessionCache(
@@ -118,11 +119,25 @@ final class CudaDecodeSession implements DecodeSession {
       Lane lane,
       TokenBatch prefixes,
       int[] capacities) {
+    check(prefixes, capacities);
     int[] slots = BlockPlacement.firstSlots(capacities);
     SessionCache cache =
         new FullSessionCache(context, forward, slots[capacities.length], longest(capacities));
     return new CudaDecodeSession(
         context, forward, cache, lane, prefixes, capacities, RangeTally.NONE);
+  }
+
+  private static void check(TokenBatch prefixes, int[] capacities) {
+    if (capacities.length != prefixes.sequences()) {
+      throw new IllegalArgumentException(
+          prefixes.sequences() + " prefixes and " + capacities.length + " capacities");
+    }
+    for (int s = 0; s < capacities.length; s++) {
+      if (prefixes.length(s) > capacities[s]) {
+        throw new IllegalArgumentException(
+            "a prefix of " + prefixes.length(s) + " tokens and a cache for " + capacities[s]);
+      }
+    }
   }
 
   private static int longest(int[] capacities) {
@@ -166,6 +181,7 @@ final class CudaDecodeSession implements DecodeSession {
 
   /** Runs the prefixes. */
   void prefill(TokenBatch prefixes, ForwardObserver observer) {
+    unfinished = true;
     EsmConfig config = forward.config();
     List<int[]> arrays = prefillArrays(prefixes);
     List<DevicePointer> uploaded = lane.upload(arrays);
@@ -190,6 +206,7 @@ final class CudaDecodeSession implements DecodeSession {
     lookedAt += RangeTally.lookedAt(prefixes.positionOfToken());
     prefixHidden = lane.floats(workspace.hidden(), prefixes.size() * config.hiddenSize());
     step = placeStep();
+    unfinished = false;
   }
 
   /** Places what steps work on where the prefill has worked. */
@@ -267,6 +284,7 @@ final class CudaDecodeSession implements DecodeSession {
   @Override
   public float[] decode(int[] sequences, int[] tokens, ForwardObserver observer) {
     check(sequences);
+    unfinished = true;
     context.makeCurrent();
     lane.uploadTo(step.uploads(), stepArrays(sequences, tokens));
     int rows = roundUp(sequences.length);
@@ -289,7 +307,10 @@ final class CudaDecodeSession implements DecodeSession {
       }
       lengths[sequence]++;
     }
-    return lane.floats(step.workspace().hidden(), sequences.length * forward.config().hiddenSize());
+    float[] hidden =
+        lane.floats(step.workspace().hidden(), sequences.length * forward.config().hiddenSize());
+    unfinished = false;
+    return hidden;
   }
 
   private void check(int[] sequences) {
@@ -361,7 +382,7 @@ final class CudaDecodeSession implements DecodeSession {
     }
     context.enterToRelease();
     try {
-      if (context.healthy()) {
+      if (context.healthy() && !unfinished) {
         cache.addRangesTo(tally, lane, lookedAt);
       }
     } finally {

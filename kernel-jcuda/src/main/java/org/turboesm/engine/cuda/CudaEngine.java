@@ -27,6 +27,9 @@ import org.turboesm.kv.KvCodec;
  * threads, and as many for decode sessions.
  */
 final class CudaEngine implements EsmEngine {
+  /** The widest rows that the kernels hold in registers: the feed-forward block of 15B. */
+  private static final int MAX_WIDTH = 20480;
+
   /** One computes while the other's host side prepares and copies. */
   private static final int LANES = 2;
 
@@ -48,7 +51,7 @@ final class CudaEngine implements EsmEngine {
     this.capabilities = capabilities;
     EsmConfig config = weights.config();
     KernelPrecision kernelPrecision = KernelPrecision.of(precision);
-    requireMultiples(config, precision);
+    requireSizes(config);
     this.context = opened.add(CudaContext.open(device));
     this.room = new ModelRoom(context, config, weights.hasLmHead(), precision);
     try {
@@ -66,16 +69,18 @@ final class CudaEngine implements EsmEngine {
     }
   }
 
-  private static void requireMultiples(EsmConfig config, Precision precision) {
+  private static void requireSizes(EsmConfig config) {
     if (config.headDim() % 8 != 0 || config.headDim() > 128) {
       throw new TurboEsmException(
           "engine cuda needs a head_dim that is a multiple of 8 and no more than 128; the model's"
               + " is "
               + config.headDim());
     }
-    if (precision == Precision.INT8 && config.intermediateSize() % 4 != 0) {
+    if (config.intermediateSize() > MAX_WIDTH || config.intermediateSize() % 4 != 0) {
       throw new TurboEsmException(
-          "int8 on the GPU needs an intermediate_size that is a multiple of 4; the model's is "
+          "engine cuda needs an intermediate_size that is a multiple of 4 and no more than "
+              + MAX_WIDTH
+              + "; the model's is "
               + config.intermediateSize());
     }
   }

@@ -30,10 +30,15 @@ final class DeviceRotary implements AutoCloseable {
     this.rotary = new RotaryEmbedding(inverseFrequency);
   }
 
+  /** A power of two, so that all tables before take no more than the last. */
+  private static int roundUp(int positions) {
+    return Math.max(FIRST_POSITIONS, Integer.highestOneBit(positions - 1) << 1);
+  }
+
   /** A table of at least so many positions; it stays where it is until this is closed. */
   synchronized Table table(int positions) {
     if (table == null || table.positions() < positions) {
-      RotaryEmbedding.Angles angles = rotary.angles(Math.max(positions, FIRST_POSITIONS));
+      RotaryEmbedding.Angles angles = rotary.angles(roundUp(positions));
       DeviceBuffer cosines = upload(angles.cosines());
       DeviceBuffer sines;
       try {

@@ -5,7 +5,10 @@ import java.nio.IntBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.turboesm.cuda.CudaContext;
+import org.turboesm.cuda.CudaException;
 import org.turboesm.cuda.CudaStream;
 import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DeviceBlas;
@@ -17,6 +20,8 @@ import org.turboesm.cuda.PinnedBuffer;
  * host memory to copy through. While one lane computes, another's host side prepares and copies.
  */
 final class Lane implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
+
   /** Results are copied in pieces of this size. */
   private static final int DOWNLOAD_BYTES = 8 << 20;
 
@@ -102,6 +107,15 @@ final class Lane implements AutoCloseable {
       position += (int) (DeviceArena.aligned((long) array.length * Integer.BYTES) / Integer.BYTES);
     }
     stream.copy(upload, whole, bytes);
+  }
+
+  /** Waits until nothing of a failed pass runs any more; its error is the one to tell. */
+  void abandon() {
+    try {
+      stream.synchronize();
+    } catch (CudaException e) {
+      LOG.debug("after a failed pass: {}", e.getMessage());
+    }
   }
 
   /** Waits for the stream and copies floats to the host. */

@@ -78,10 +78,11 @@ final class LanePool implements AutoCloseable {
    */
   <T> T run(Reservation<Supplier<T>> pass) {
     Kept<Supplier<T>> kept = reserve(passes, pass);
-    try {
+    try (Lease lease = kept.lease()) {
       return kept.value().get();
-    } finally {
-      kept.lease().close();
+    } catch (RuntimeException | Error e) {
+      kept.lease().lane.abandon();
+      throw e;
     }
   }
 
@@ -175,8 +176,9 @@ final class LanePool implements AutoCloseable {
 
   private void freeIdle() {
     synchronized (idle) {
-      idle.forEach(Lane::close);
-      idle.clear();
+      while (!idle.isEmpty()) {
+        idle.pop().close();
+      }
     }
   }
 

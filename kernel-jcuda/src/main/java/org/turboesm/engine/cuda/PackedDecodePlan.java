@@ -39,8 +39,11 @@ final class PackedDecodePlan {
   /** The tables begin at a multiple of the largest, 256 floats. */
   private static final int TABLE_ALIGNMENT = 1024;
 
+  /** Subsets of four tokens, whose sums lie behind the tables at a multiple of their size. */
+  private static final int SUBSETS = 16;
+
   /** A warp's sums over subsets of four tokens, and its weights. */
-  private static final int FLOATS_OF_WARP = 8 * 16 + LANES;
+  private static final int FLOATS_OF_WARP = 8 * SUBSETS + LANES;
 
   private final int headDim;
   private final byte[] windows;
@@ -75,7 +78,7 @@ final class PackedDecodePlan {
       System.arraycopy(all.get(i), 0, windows, i * WINDOW_BYTES, WINDOW_BYTES);
     }
     this.maxWindows = mostWindows;
-    this.tableFloats = roundUp(largestTables);
+    this.tableFloats = (largestTables + SUBSETS - 1) / SUBSETS * SUBSETS;
     this.stageWords = roundUp(mostPlanes);
   }
 

@@ -2,6 +2,7 @@ package org.turboesm.engine.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.DeviceArena;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.esm2.EsmConfig;
@@ -62,8 +63,19 @@ record Workspace(
     return sizes;
   }
 
-  /** Bytes of an arena that a workspace takes. */
+  /**
+   * Bytes of an arena that a workspace takes.
+   *
+   * @throws TurboEsmException if its hidden states are more than a Java array holds
+   */
   static long bytes(EsmConfig config, KernelPrecision precision, int rows) {
+    if ((long) rows * config.hiddenSize() > Integer.MAX_VALUE) {
+      throw new TurboEsmException(
+          "a batch of "
+              + rows
+              + " tokens has more hidden states than one array holds; use a smaller"
+              + " --batch-tokens");
+    }
     return sizes(config, precision, rows).stream().mapToLong(DeviceArena::aligned).sum();
   }
 

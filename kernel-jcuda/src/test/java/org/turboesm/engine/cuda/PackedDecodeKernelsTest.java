@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.cuda.DeviceBuffer;
 import org.turboesm.kv.Codebook;
@@ -88,6 +89,37 @@ class PackedDecodeKernelsTest {
     assertThat(plan.sharedBytes()).isLessThan(96 << 10);
 
     assertOneWidthEqualsReference(128, 8, new int[] {32, 70}, false);
+  }
+
+  /** Few and small tables: what lies behind them must be aligned all the same. */
+  @ParameterizedTest(name = "{0} key channels of 4 bits, values of {1}")
+  @CsvSource({"0, 1", "0, 3", "16, 2", "16, 3"})
+  void channelsWithoutKeyBitsLeaveTheValuesRight(int codedChannels, int valueBits) {
+    SplittableRandom random = new SplittableRandom(SEED + codedChannels + valueBits);
+    int[] keyBits = filled(64, 0);
+    Arrays.fill(keyBits, 0, codedChannels, 4);
+    List<HeadCodec> heads =
+        IntStream.range(0, HEADS)
+            .mapToObj(h -> RandomCodec.head(random, keyBits, filled(64, valueBits)))
+            .toList();
+    assertEqualsReference(random, heads, new int[] {33, 127}, false);
+  }
+
+  /** One kernel serves all layers and codecs: the largest share of shared memory stays granted. */
+  @Test
+  void aLayerOfSmallerTablesTakesNoSharedMemoryFromALargerOne() {
+    PackedDecodePlan larger =
+        new PackedDecodePlan(heads(new SplittableRandom(SEED), 128, 8).subList(0, 1));
+    PackedDecodePlan smaller =
+        new PackedDecodePlan(heads(new SplittableRandom(SEED), 128, 6).subList(0, 1));
+    assertThat(smaller.sharedBytes()).isBetween(48 << 10, larger.sharedBytes() - 1);
+    PackedDecodeKernels kernels = new PackedDecodeKernels(device.library(), 128);
+    kernels.prepare(larger);
+    kernels.prepare(smaller);
+    SplittableRandom random = new SplittableRandom(SEED);
+    Run run = new Run(random, heads(random, 128, 8), new int[] {40}, false);
+
+    assertThat(run.attendBy(kernels)).isEqualTo(run.attend());
   }
 
   @Test
@@ -216,7 +248,18 @@ class PackedDecodeKernelsTest {
       return attend(new int[] {sequence});
     }
 
+    /** All sequences, by kernels that are prepared already. */
+    float[] attendBy(PackedDecodeKernels kernels) {
+      return attend(kernels, IntStream.range(0, lengths.length).toArray());
+    }
+
     private float[] attend(int[] sequences) {
+      PackedDecodeKernels kernels = new PackedDecodeKernels(device.library(), headDim);
+      kernels.prepare(codec.decodePlan());
+      return attend(kernels, sequences);
+    }
+
+    private float[] attend(PackedDecodeKernels kernels, int[] sequences) {
       int rows = sequences.length + 1;
       int[] rowSequences = Arrays.copyOf(sequences, rows);
       rowSequences[sequences.length] = -1;
@@ -233,8 +276,6 @@ class PackedDecodeKernelsTest {
       Arrays.fill(unwrittenStates, UNWRITTEN);
       PartialStates partial =
           new PartialStates(splits, device.upload(unwritten), device.upload(unwrittenStates));
-      PackedDecodeKernels kernels = new PackedDecodeKernels(device.library(), headDim);
-      kernels.prepare(codec.decodePlan());
       kernels.decode(
           device.stream(),
           rows,
