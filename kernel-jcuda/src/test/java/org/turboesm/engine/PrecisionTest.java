@@ -26,7 +26,7 @@ class PrecisionTest {
   void otherWordsAreRefused() {
     assertThatThrownBy(() -> Precision.parse("fp8"))
         .isInstanceOf(TurboEsmException.class)
-        .hasMessage("unknown precision \"fp8\"; known are auto, f32, bf16, int8");
+        .hasMessage("unknown precision \"fp8\"; known are auto, f32, bf16, int8, tf32");
   }
 
   @Test
