@@ -4,7 +4,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
-import org.turboesm.engine.OutOfDeviceMemoryException;
+import org.turboesm.OutOfDeviceMemoryException;
 
 /** Turns the driver's statuses into exceptions. */
 final class CudaStatus {

@@ -29,7 +29,7 @@ public final class DeviceArena implements AutoCloseable {
    * device must be done with the parts.
    *
    * @return whether the memory moved: addresses handed out before are void
-   * @throws org.turboesm.engine.OutOfDeviceMemoryException then the arena is empty, and usable
+   * @throws org.turboesm.OutOfDeviceMemoryException then the arena is empty, and usable
    */
   public boolean reset(long bytes) {
     used = 0;

@@ -12,7 +12,7 @@ import jcuda.jcublas.cublasHandle;
 import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
-import org.turboesm.engine.OutOfDeviceMemoryException;
+import org.turboesm.OutOfDeviceMemoryException;
 
 /**
  * cuBLAS on one stream, with memory of its own to work in, so that it allocates nothing and can be

@@ -33,7 +33,7 @@ public final class DeviceBuffer implements DevicePointer, AutoCloseable {
    * Allocates; the memory holds anything.
    *
    * @param purpose what for, in an error's words
-   * @throws org.turboesm.engine.OutOfDeviceMemoryException if there is not so much left
+   * @throws org.turboesm.OutOfDeviceMemoryException if there is not so much left
    */
   public static DeviceBuffer allocate(CudaContext context, long bytes, String purpose) {
     return new DeviceBuffer(context, bytes, purpose);

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.turboesm.engine.OutOfDeviceMemoryException;
+import org.turboesm.OutOfDeviceMemoryException;
 
 /** Buffers, arenas, pinned memory, copies between them, and the count of what is allocated. */
 @Tag("cuda")

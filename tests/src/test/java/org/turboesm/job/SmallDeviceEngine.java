@@ -2,11 +2,11 @@ package org.turboesm.job;
 
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.engine.DecodeSession;
 import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.KvPrecision;
-import org.turboesm.engine.OutOfDeviceMemoryException;
 import org.turboesm.engine.RangeTally;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmConfig;

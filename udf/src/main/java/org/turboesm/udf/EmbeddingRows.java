@@ -16,8 +16,8 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.TurboEsmException;
-import org.turboesm.engine.OutOfDeviceMemoryException;
 import org.turboesm.engine.Pooling;
 import scala.jdk.javaapi.CollectionConverters;
 

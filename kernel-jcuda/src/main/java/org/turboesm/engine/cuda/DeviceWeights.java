@@ -42,7 +42,7 @@ final class DeviceWeights implements AutoCloseable {
   /**
    * Uploads a model.
    *
-   * @throws org.turboesm.engine.OutOfDeviceMemoryException if it does not fit; then nothing stays
+   * @throws org.turboesm.OutOfDeviceMemoryException if it does not fit; then nothing stays
    */
   static DeviceWeights load(CudaContext context, EsmWeights weights, Precision storage) {
     WeightUpload upload = new WeightUpload(context);

@@ -35,7 +35,7 @@ final class Lane implements AutoCloseable {
   private PinnedBuffer upload;
 
   /**
-   * @throws org.turboesm.engine.OutOfDeviceMemoryException then nothing stays
+   * @throws org.turboesm.OutOfDeviceMemoryException then nothing stays
    */
   Lane(CudaContext context) {
     this.context = context;

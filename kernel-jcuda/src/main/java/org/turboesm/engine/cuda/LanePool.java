@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
-import org.turboesm.engine.OutOfDeviceMemoryException;
 
 /**
  * The lanes of an engine. So many passes run at a time and so many sessions are open, and who comes

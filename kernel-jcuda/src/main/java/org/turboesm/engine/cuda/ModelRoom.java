@@ -3,10 +3,10 @@ package org.turboesm.engine.cuda;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.engine.MemoryPlan;
-import org.turboesm.engine.OutOfDeviceMemoryException;
 import org.turboesm.engine.Precision;
 import org.turboesm.esm2.EsmConfig;
 

@@ -1,6 +1,4 @@
-package org.turboesm.engine;
-
-import org.turboesm.TurboEsmException;
+package org.turboesm;
 
 /**
  * A batch does not fit in the device's memory. The engine stays usable: a smaller batch may fit. It
