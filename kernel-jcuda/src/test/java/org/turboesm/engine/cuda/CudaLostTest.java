@@ -97,7 +97,7 @@ class CudaLostTest {
           cuLaunchKernel:150:700     | launching kernel .* failed with CUDA_ERROR_ILLEGAL_ADDRESS
           cuGraphLaunch:2:719        | cuGraphLaunch failed with CUDA_ERROR_LAUNCH_FAILED
           cuMemcpyDtoHAsync:4:214    | from the device failed with CUDA_ERROR_ECC_UNCORRECTABLE
-          cuStreamSynchronize:12:702 | cuStreamSynchronize failed with CUDA_ERROR_LAUNCH_TIMEOUT
+          cuStreamSynchronize:300:702 | cuStreamSynchronize failed with CUDA_ERROR_LAUNCH_TIMEOUT
           """)
   void lostDeviceIsToldAndTheModelCanBeOpenedAnew(String failure, String call) throws Exception {
     assertThat(Emulator.run(RunUntilLost.class, "FAIL", failure))
