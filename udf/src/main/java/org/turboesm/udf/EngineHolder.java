@@ -1,5 +1,6 @@
 package org.turboesm.udf;
 
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
@@ -18,6 +19,9 @@ public final class EngineHolder {
   private static final Logger LOG = LoggerFactory.getLogger(EngineHolder.class);
 
   private static final int IDLE_MODELS = 1;
+
+  /** A task that still has a failed model fails at its next call of the device. */
+  private static final Duration LONGEST_END_OF_A_FAILED_MODEL = Duration.ofMinutes(1);
 
   /** By what was asked for, so that {@code auto} decides once. */
   private static final Map<String, EsmEngineProvider> PROVIDERS = new ConcurrentHashMap<>();
@@ -44,7 +48,8 @@ public final class EngineHolder {
   }
 
   private static LeaseCache<EngineSpec, ResidentModel> cache() {
-    return new LeaseCache<>(IDLE_MODELS, ResidentModel::healthy, ResidentModel::close);
+    return new LeaseCache<>(
+        IDLE_MODELS, ResidentModel::healthy, ResidentModel::close, LONGEST_END_OF_A_FAILED_MODEL);
   }
 
   /**

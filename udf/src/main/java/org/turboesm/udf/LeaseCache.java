@@ -1,10 +1,13 @@
 package org.turboesm.udf;
 
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -16,7 +19,8 @@ import org.slf4j.LoggerFactory;
  * others wait, and is shared by all who lease it. At most {@code idleLimit} values that nobody
  * leases stay open; the least recently leased are closed first, and before another value is opened.
  * A value that is no longer usable is not leased again: it is closed when its last lease ends, and
- * the next lease opens another. Thread-safe.
+ * the next lease opens another. That one waits until then, for a device's context ends with its
+ * last user: who opens it anew before gets the failed one. Thread-safe.
  */
 final class LeaseCache<K, V> implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LeaseCache.class);
@@ -24,11 +28,19 @@ final class LeaseCache<K, V> implements AutoCloseable {
   private final int idleLimit;
   private final Predicate<V> usable;
   private final Consumer<V> closer;
+  private final Duration patience;
+
+  /** Values that have failed and are not closed yet. */
+  private final Set<Entry<V>> failed = new HashSet<>();
 
   /** Least recently leased first. */
   private final Map<K, Entry<V>> entries = new LinkedHashMap<>(16, 0.75f, true);
 
-  LeaseCache(int idleLimit, Predicate<V> usable, Consumer<V> closer) {
+  /**
+   * @param patience how long a lease waits at most for those of a failed value to end
+   */
+  LeaseCache(int idleLimit, Predicate<V> usable, Consumer<V> closer, Duration patience) {
+    this.patience = patience;
     this.idleLimit = idleLimit;
     this.usable = usable;
     this.closer = closer;
@@ -45,11 +57,17 @@ final class LeaseCache<K, V> implements AutoCloseable {
       entry = entries.get(key);
       if (entry != null && isBroken(entry)) {
         entries.remove(key);
+        failed.add(entry);
         if (entry.leases == 0) {
           evicted.add(entry);
         }
-        entry = null;
       }
+    }
+    closeAll(evicted);
+    evicted.clear();
+    synchronized (entries) {
+      awaitFailed();
+      entry = entries.get(key);
       if (entry == null) {
         // Room first: two models may not fit side by side.
         evicted.addAll(evictIdle(idleLimit - 1));
@@ -68,11 +86,28 @@ final class LeaseCache<K, V> implements AutoCloseable {
     }
   }
 
+  /** The caller has the lock, which is free while this waits. */
+  private void awaitFailed() {
+    long end = System.nanoTime() + patience.toNanos();
+    try {
+      for (long left = patience.toNanos();
+          !failed.isEmpty() && left > 0;
+          left = end - System.nanoTime()) {
+        entries.wait(left / 1_000_000, (int) (left % 1_000_000));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   private void release(Entry<V> entry) {
     List<Entry<V>> evicted;
     synchronized (entries) {
       entry.leases--;
       boolean broken = isBroken(entry);
+      if (broken) {
+        failed.add(entry);
+      }
       if (entry.leases == 0 && (broken || !entry.isOpen())) {
         entries.values().remove(entry);
       }
@@ -122,6 +157,11 @@ final class LeaseCache<K, V> implements AutoCloseable {
       entry.close(closer);
     } catch (RuntimeException e) {
       LOG.warn("{} could not be closed cleanly", entry.value, e);
+    } finally {
+      synchronized (entries) {
+        failed.remove(entry);
+        entries.notifyAll();
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 package org.turboesm.udf;
 
+import java.time.Duration;
 import org.turboesm.calibration.Calibration;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngineProvider;
@@ -22,7 +23,7 @@ public final class ResidentModel {
   private final EsmEngine engine;
   private final OutputGrams outputGrams;
   private final LeaseCache<String, TurboEngine> turbo =
-      new LeaseCache<>(IDLE_CALIBRATIONS, packed -> true, TurboEngine::close);
+      new LeaseCache<>(IDLE_CALIBRATIONS, packed -> true, TurboEngine::close, Duration.ZERO);
 
   private ResidentModel(EsmWeights weights, EsmEngine engine) {
     this.weights = weights;

@@ -3,6 +3,7 @@ package org.turboesm.udf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -12,6 +13,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -19,7 +22,7 @@ class LeaseCacheTest {
   private final Set<String> broken = new HashSet<>();
   private final List<String> closed = new ArrayList<>();
   private final LeaseCache<String, String> cache =
-      new LeaseCache<>(1, value -> !broken.contains(value), closed::add);
+      new LeaseCache<>(1, value -> !broken.contains(value), closed::add, Duration.ZERO);
 
   @Test
   void opensOnceAndSharesUntilAnotherIsAskedFor() {
@@ -92,11 +95,45 @@ class LeaseCacheTest {
             value -> !broken.contains(value),
             value -> {
               throw new IllegalStateException("lost");
-            });
+            },
+            Duration.ZERO);
     Lease<String> lease = failing.lease("a", () -> "A");
     broken.add("A");
     lease.close();
     assertThat(failing.lease("a", () -> "another A").value()).isEqualTo("another A");
+  }
+
+  /** A device's context ends with its last user: whoever opens it before gets the failed one. */
+  @Test
+  void opensAnotherOnlyWhenTheLastLeaseOfAFailedOneHasEnded() throws Exception {
+    LeaseCache<String, String> patient =
+        new LeaseCache<>(1, value -> !broken.contains(value), closed::add, Duration.ofMinutes(1));
+    Lease<String> lease = patient.lease("a", () -> "A");
+    broken.add("A");
+    ExecutorService thread = Executors.newSingleThreadExecutor();
+    try {
+      CountDownLatch asked = new CountDownLatch(1);
+      Future<List<String>> closedBefore =
+          thread.submit(
+              () -> {
+                asked.countDown();
+                List<String> seen = new ArrayList<>();
+                patient.lease(
+                    "a",
+                    () -> {
+                      seen.addAll(closed);
+                      return "another A";
+                    });
+                return seen;
+              });
+      asked.await();
+      assertThatThrownBy(() -> closedBefore.get(200, TimeUnit.MILLISECONDS))
+          .isInstanceOf(TimeoutException.class);
+      lease.close();
+      assertThat(closedBefore.get()).containsExactly("A");
+    } finally {
+      thread.shutdownNow();
+    }
   }
 
   @Test
@@ -118,7 +155,7 @@ class LeaseCacheTest {
     AtomicInteger opened = new AtomicInteger();
     AtomicInteger closedValues = new AtomicInteger();
     LeaseCache<Integer, Integer> shared =
-        new LeaseCache<>(1, value -> true, value -> closedValues.incrementAndGet());
+        new LeaseCache<>(1, value -> true, value -> closedValues.incrementAndGet(), Duration.ZERO);
     CountDownLatch start = new CountDownLatch(1);
     ExecutorService threads = Executors.newFixedThreadPool(8);
     try {
