@@ -4,6 +4,22 @@
 #include "tensor_core.cuh"
 #include "warp.cuh"
 
+// Sum over the block, in every thread. scratch: shared, [32]; free again after the next barrier.
+__device__ __forceinline__ float block_sum(float x, float* scratch) {
+  x = warp_sum(x);
+  int warps = (blockDim.x + WARP - 1) / WARP;
+  __syncthreads();
+  if (threadIdx.x % WARP == 0) {
+    scratch[threadIdx.x / WARP] = x;
+  }
+  __syncthreads();
+  float sum = 0;
+  for (int w = 0; w < warps; w++) {
+    sum += scratch[w];
+  }
+  return sum;
+}
+
 __device__ int device_variable[3] = {5, 6, 7};
 
 extern "C" __global__ void add_variable(int* y) {

@@ -216,13 +216,7 @@ final class CudaDecodeSession implements DecodeSession {
     int rows = roundUp(lengths.length);
     List<int[]> arrays = stepArrays(new int[0], new int[0]);
     DevicePointer uploads = lane.arena().take(Lane.uploadBytes(arrays));
-    List<DevicePointer> parts = new ArrayList<>();
-    long offset = 0;
-    for (int[] array : arrays) {
-      long size = (long) array.length * Integer.BYTES;
-      parts.add(uploads.range(offset, size));
-      offset += DeviceArena.aligned(size);
-    }
+    List<DevicePointer> parts = Lane.parts(uploads, arrays);
     int[] kvLens = Arrays.stream(lengths).map(length -> length + 1).toArray();
     List<DevicePointer> state = lane.upload(List.of(lengths, kvLens, firstSlots));
     Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), rows);

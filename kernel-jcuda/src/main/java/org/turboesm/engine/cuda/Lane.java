@@ -77,9 +77,13 @@ final class Lane implements AutoCloseable {
 
   /** Copies arrays to new parts of the arena, all at once. */
   List<DevicePointer> upload(List<int[]> arrays) {
-    long bytes = uploadBytes(arrays);
-    DevicePointer whole = arena.take(bytes);
+    DevicePointer whole = arena.take(uploadBytes(arrays));
     uploadTo(whole, arrays);
+    return parts(whole, arrays);
+  }
+
+  /** Where each of the arrays lies that {@link #uploadTo} copies to a part of the arena. */
+  static List<DevicePointer> parts(DevicePointer whole, List<int[]> arrays) {
     List<DevicePointer> parts = new ArrayList<>();
     long offset = 0;
     for (int[] array : arrays) {
@@ -90,7 +94,7 @@ final class Lane implements AutoCloseable {
     return parts;
   }
 
-  /** Copies arrays to where {@link #upload} has put others of the same sizes. */
+  /** Copies arrays, all at once, to a part of the arena that has {@link #uploadBytes} of them. */
   void uploadTo(DevicePointer whole, List<int[]> arrays) {
     // The copy before may still read the pinned memory.
     stream.synchronize();
@@ -101,9 +105,10 @@ final class Lane implements AutoCloseable {
       upload.close();
       upload = larger;
     }
+    IntBuffer view = upload.ints();
     int position = 0;
     for (int[] array : arrays) {
-      upload.ints().put(position, array);
+      view.put(position, array);
       position += (int) (DeviceArena.aligned((long) array.length * Integer.BYTES) / Integer.BYTES);
     }
     stream.copy(upload, whole, bytes);
