@@ -78,11 +78,14 @@ final class LanePool implements AutoCloseable {
    */
   <T> T run(Reservation<Supplier<T>> pass) {
     Kept<Supplier<T>> kept = reserve(passes, pass);
-    try (Lease lease = kept.lease()) {
+    try {
       return kept.value().get();
     } catch (RuntimeException | Error e) {
+      // Before others may have the lane.
       kept.lease().lane.abandon();
       throw e;
+    } finally {
+      kept.lease().close();
     }
   }
 
