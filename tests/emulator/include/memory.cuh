@@ -2,9 +2,6 @@
 // words that are read once also apart, and an asynchronous copy arrives only when it is waited for.
 #pragma once
 
-// A kernel's dynamic shared memory; static arrays have no such address.
-extern thread_local unsigned char smem_raw[];
-
 inline void emulator_count_streamed(unsigned long long bytes) {
   emulator_loaded_bytes += bytes;
   emulator_streamed_bytes += bytes;
@@ -21,19 +18,16 @@ inline T load_cached(const T* address) {
   return *address;
 }
 
-inline unsigned shared_address(const void* shared) {
-  return static_cast<unsigned>(static_cast<const unsigned char*>(shared) - smem_raw);
-}
-
-inline float load_shared(unsigned address) {
-  return *reinterpret_cast<const float*>(smem_raw + address);
-}
-
 inline unsigned opaque(unsigned x) { return x; }
 
 inline void copy_async(void* shared, const void* global, TURBOESM_EMULATOR_PLACE) {
   emulator_count_streamed(16);
   turboesm_emulator_copy_async(shared, global, "copy_async", file, line);
+}
+
+inline void copy_async_cached(void* shared, const void* global, TURBOESM_EMULATOR_PLACE) {
+  emulator_loaded_bytes += 16;
+  turboesm_emulator_copy_async(shared, global, "copy_async_cached", file, line);
 }
 
 inline void copy_async_commit() { turboesm_emulator_copy_async_commit(); }

@@ -17,18 +17,8 @@ __device__ __forceinline__ T load_cached(const T* address) {
   return __ldg(address);
 }
 
-// Where in shared memory, in bytes: addresses that integer arithmetic may make, for load_shared.
-__device__ __forceinline__ unsigned shared_address(const void* shared) {
-  return static_cast<unsigned>(__cvta_generic_to_shared(shared));
-}
-
-__device__ __forceinline__ float load_shared(unsigned address) {
-  float x;
-  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(address) : "memory");
-  return x;
-}
-
-// The same value, of which the compiler knows nothing: it is kept in a register, not computed again.
+// The same value, of which the compiler knows nothing: it is kept in a register, not computed
+// again.
 __device__ __forceinline__ unsigned opaque(unsigned x) {
   unsigned y;
   asm volatile("mov.u32 %0, %1;" : "=r"(y) : "r"(x));
@@ -39,6 +29,12 @@ __device__ __forceinline__ unsigned opaque(unsigned x) {
 __device__ __forceinline__ void copy_async(void* shared, const void* global) {
   unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(global) : "memory");
+}
+
+// The same of what other blocks read too.
+__device__ __forceinline__ void copy_async_cached(void* shared, const void* global) {
+  unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(target), "l"(global) : "memory");
 }
 
 // Closes a group of copies.

@@ -1,74 +1,100 @@
 // Decode attention over the packed cache: one query a row, split over the cache's length.
 //
-// A decode step reads every cached word once and computes little with it, so the floor is the words'
-// bytes over the memory's bandwidth. What stands against it is turning bits into numbers:
+// A decode step reads every cached word once and computes little with it, so the floor is the
+// words' bytes over the memory's bandwidth. What stands against it is turning bits into numbers,
+// keys and values each in the way that leaves least to add up across lanes:
 //
-//   Keys. A word is one plane of one channel, its bits the 32 tokens; a lane wants one token's codes.
-//   32 words, a lane a word, are transposed as a matrix of bits in five exchanges; then each lane has
-//   32 bits of its own token, which are several codes one after the other. A code needs no
-//   multiplication: T[code] = q_c * centroid_c[code] is tabulated in shared memory once a query.
-//   Codes of three bits and less share a table of up to six bits, T the sum over their channels. A
-//   window is 32 planes, chosen by the host so that codes of equal width lie side by side in it
-//   whatever their channels, and no code crosses its end.
+//   Keys, a lane a token. A word is one plane of one channel, its bits the 32 tokens; a lane wants
+//   one token's codes. 32 words, a lane a word, are transposed as a matrix of bits in five
+//   exchanges; then each lane has 32 bits of its own token, which are several codes one after the
+//   other. A code needs no multiplication: T[code] = q_c * centroid_c[code] is tabulated in shared
+//   memory once a query. Narrow codes share a table of up to six bits, T the sum over their
+//   channels. A window is 32 planes, chosen by the host so that the codes of a table lie side by
+//   side in it and none crosses its end.
 //
-//   Values. A lane has one channel, so a word's bits are its tokens: the sum of p over the tokens
-//   that have a code is a sum over subsets. Sums over all subsets of four tokens are tabulated once
-//   a block for all channels, and eight look-ups give the sum over a word. Per block that is eight
-//   look-ups for each code but one of a channel, against 32 for a look-up a token: it pays up to
-//   three bits. Wider codes are looked up token by token.
+//   Values, a lane a channel. A lane's own words are transposed within it, byte by byte, to the
+//   codes of its 32 tokens, and each is looked up and weighted. Tables lie in columns: row by row
+//   the centroids of one code, a lane a bank. Look-ups never collide, whatever the codes, and an
+//   address is the bytes of code and lane side by side: one byte permute.
 //
-// Grid (splits, heads, rows), WARPS warps; a warp takes every WARPS-th block of its split. It stages
-// the keys of all its blocks by asynchronous copies before the tables are built, takes each window
-// over all of them, so that what a window says is read once, and needs no rescaling in its softmax;
-// then the values likewise. Logits and states are in base 2. Shared: sharedBytes of
-// PackedDecodePlan.java.
+// Grid (splits, heads, rows); a warp takes every WARPS-th block of its split. It stages the keys of
+// as many of its blocks as have room by asynchronous copies, takes each window over all of these,
+// so that what a window says is read once, and needs no rescaling in its softmax; then the values
+// likewise. Logits and states are in base 2. Shared: sharedBytes of PackedDecodePlan.java.
 //
-// Cost a block of 32 tokens: its words' bytes from memory; for each window 8 integer operations and 5
-// shuffles, for each look-up, of keys' codes and of four tokens' weights, two integer operations, a
-// load from shared memory and an addition. Instructions bound it, not memory (ROOFLINE.md): hence
-// addresses are bytes within aligned tables, put together by or.
+// Cost a block of 32 tokens: its words' bytes from memory; for each window 8 integer operations and
+// 5 shuffles, for each look-up of a key's table two integer operations, a load from shared memory
+// and an addition; for each 32 value channels 8 to 48 integer operations, and for each of their
+// tokens one, a load and a multiply-add. Instructions and shared memory bound it, not memory
+// (ROOFLINE.md).
 
 #include "kv_cache.cuh"
 #include "memory.cuh"
 #include "warp.cuh"
 
-#define WARPS 4
-#define THREADS (WARPS * WARP)
-#define BLOCKS_PER_WARP 4
-#define LANE_CHANNELS ((HEAD_DIM + WARP - 1) / WARP)
-#define MAX_GROUPS 8
-#define MAX_GROUP_CHANNELS 6
-#define SUBSET_TOKENS 4
-#define SUBSETS (1 << SUBSET_TOKENS)
-#define MAX_SUBSET_BITS 3
-#define SUBSET_FLOATS (BLOCK_TOKENS / SUBSET_TOKENS * SUBSETS)
-#define TABLE_ALIGNMENT 1024u
-#define NO_PLANE 0xFFFFu
-// Of a multiprocessor, at least: it keeps the registers under 80. Where a lane has four value
-// channels they are 96, but for sm_100, whose code needs more.
-#if HEAD_DIM <= 64
-#define RESIDENT_BLOCKS 6
-#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
-#define RESIDENT_BLOCKS 4
-#else
-#define RESIDENT_BLOCKS 5
-#endif
+#define MAX_WARPS 8
+#define BLOCKS_PER_SPLIT 32
+#define MAX_STAGED_BLOCKS 4
+// Of a multiprocessor, at least: it keeps the registers under 80.
+#define RESIDENT_BLOCKS 3
 #define LOG2_E 1.4426950408889634f
 
-// 32 planes of one head's keys; PackedDecodePlan.java writes it.
-struct window {
-  short group_bits;  // width of a table's index, 4 to 8
-  short code_bits;   // width of a channel's code
-  short groups;      // tables of this window
-  short chunk;       // tables of one chunk are in shared memory at a time
-  int table;         // where its tables start in shared memory, in floats
-  int unused;
-  unsigned short planes[WARP];  // of each lane among the head's key planes, or NO_PLANE
-  signed char channels[MAX_GROUPS][8];  // of each group, the lowest bits' first; -1 for none
+// Value channels are taken in sets of a lane each, and two sets at a time: their tables' rows, of
+// 64 floats, are 256 bytes, so that a code is an address's second byte.
+constexpr int SETS = (HEAD_DIM + WARP - 1) / WARP;
+constexpr int SETS_AT_ONCE = SETS < 2 ? SETS : 2;
+constexpr int ROW_FLOATS = 2 * WARP;
+
+// Codes of 32 tokens: byte k of word r is that of token 8 * k + r.
+constexpr int CODE_WORDS = BLOCK_TOKENS / 4;
+
+extern __shared__ __align__(128) unsigned char smem_raw[];
+
+// How a head is read; PackedDecodePlan.java writes this and what it names.
+struct value_set {
+  int bits;   // the widest of its codes
+  int table;  // where its 2^bits rows of 32 centroids start, in floats
 };
 
-// The 32 x 32 bits that the lanes hold, transposed: bytes are exchanged in two steps, bits in three.
-// The constants depend on the lane only.
+struct head_plan {
+  int first_window;
+  int windows;
+  int first_table;
+  int tables;
+  value_set sets[4];
+};
+
+// A table of the keys: the codes of some channels are its index.
+struct key_table {
+  unsigned turn;    // of a window's bits to the right, which brings the index to bit 2
+  unsigned mask;    // of the index, times four
+  unsigned offset;  // where it starts in shared memory, in bytes; a multiple of its size
+  unsigned unused;
+};
+
+// 32 planes of one head's keys.
+struct window {
+  unsigned short planes[WARP];  // of each lane among the head's key planes
+  short first_table;            // among the head's
+  short tables;
+  int chunk;       // tables of one chunk are in shared memory at a time
+  int first_part;  // of the chunk's tables, among the layer's
+  int end_part;
+};
+
+// A lane of a set of value channels.
+struct value_lane {
+  short channel;  // -1 for none
+  short plane;    // its first, among the head's value planes
+};
+
+// An entry of a table in shared memory, by its offset in bytes.
+__device__ __forceinline__ float entry_at(unsigned offset) {
+  return *reinterpret_cast<const float*>(smem_raw + offset);
+}
+
+// The 32 x 32 bits that the lanes hold, transposed: bytes are exchanged in two steps, bits in
+// three. The constants depend on the lane only.
 struct bit_transpose {
   unsigned bytes[2];
   unsigned keep[3];
@@ -100,227 +126,200 @@ struct bit_transpose {
   }
 };
 
-// Begins to copy words [first, first + count) to a stage; both are rounded outwards to multiples of
-// four. The layout keeps a head's words at multiples of four.
-__device__ __forceinline__ void stage_words_async(unsigned* stage, const unsigned* words, int first,
-                                                  int count, int lane) {
-  int begin = first & ~3;
-  int end = (first + count + 3) & ~3;
-  for (int i = begin + 4 * lane; i < end; i += 4 * WARP) {
-    copy_async(stage + i - begin, words + i);
-  }
-}
+// Where the words of a warp's blocks are staged.
+struct stages {
+  unsigned* first;
+  int stride;  // words between two blocks' stages
 
-// Four times the GROUP_BITS bits from bit first on: an offset in bytes among floats.
-template <int GROUP_BITS>
-__device__ __forceinline__ unsigned offset_of(unsigned bits, int first) {
-  constexpr unsigned MASK = ((1u << GROUP_BITS) - 1) * 4;
-  return (first < 2 ? bits << (2 - first) : bits >> (first - 2)) & MASK;
-}
-
-// The sum of one token's entries of a window's tables, which start at the address tables, a multiple
-// of the size of one.
-template <int GROUP_BITS>
-__device__ __forceinline__ float look_up(unsigned bits, int groups, unsigned tables) {
-  constexpr int GROUPS = WARP / GROUP_BITS;
-  float even = 0;
-  float odd = 0;
-  if (groups == GROUPS) {
-#pragma unroll
-    for (int g = 0; g < GROUPS; g++) {
-      unsigned offset = offset_of<GROUP_BITS>(bits, g * GROUP_BITS) | tables;
-      float entry = load_shared(offset + (4 << GROUP_BITS) * g);
-      if (g % 2 == 0) {
-        even += entry;
-      } else {
-        odd += entry;
-      }
-    }
-  } else {
+  // Begins to copy words [begin, begin + count) of the next blocks, each words_stride further; both
+  // are rounded outwards to multiples of four. The layout keeps a head's words at multiples of
+  // four.
+  __device__ __forceinline__ void fill_async(const unsigned* words, int words_stride, int blocks,
+                                             int begin, int count, int lane) const {
+    int copied = ((begin + count + 3) & ~3) - (begin & ~3);
+    const unsigned* source = words + (begin & ~3) + 4 * lane;
+    unsigned* target = first + 4 * lane;
 #pragma unroll 1
-    for (int g = 0; g < groups; g++) {
-      even += load_shared((offset_of<GROUP_BITS>(bits, 0) | tables) + (4 << GROUP_BITS) * g);
-      bits >>= GROUP_BITS;
-    }
-  }
-  return even + odd;
-}
-
-// Adds what a window's channels give to the logits of all blocks of the warp.
-template <int GROUP_BITS>
-__device__ __forceinline__ void add_window(float (&logits)[BLOCKS_PER_WARP], int mine, int groups,
-                                           unsigned tables, unsigned plane, const unsigned* stages,
-                                           int stage_stride, const bit_transpose& transpose) {
+    for (int w = 4 * lane; w < copied; w += 4 * WARP) {
 #pragma unroll
-  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
-    if (i < mine) {
-      unsigned word = plane == NO_PLANE ? 0u : stages[i * stage_stride + plane];
-      logits[i] += look_up<GROUP_BITS>(transpose.apply(word), groups, tables);
-    }
-  }
-}
-
-// T of the windows of one chunk, by all threads of the block.
-__device__ __forceinline__ void build_tables(const window* windows, int begin, int end,
-                                             const float* query, const channel_code* keys,
-                                             const float* centroids, float* tables) {
-  for (int i = begin; i < end; i++) {
-    const window& w = windows[i];
-    int entries = w.groups << w.group_bits;
-    int code_mask = (1 << w.code_bits) - 1;
-    for (int e = threadIdx.x; e < entries; e += THREADS) {
-      const signed char* channels = w.channels[e >> w.group_bits];
-      int codes = e & ((1 << w.group_bits) - 1);
-      float sum = 0;
-      for (int k = 0; k < MAX_GROUP_CHANNELS && channels[k] >= 0; k++) {
-        int c = channels[k];
-        sum = fmaf(query[c], load_cached(centroids + keys[c].table + (codes & code_mask)), sum);
-        codes >>= w.code_bits;
-      }
-      tables[w.table + e] = sum;
-    }
-  }
-}
-
-// Sums of p over the subsets of each four tokens. weights: [32], written by the warp before.
-__device__ __forceinline__ void build_subsets(const float* weights, float* subsets, int lane) {
-  const float* p = weights + lane / 4 * SUBSET_TOKENS;
-  float upper = ((lane & 1) != 0 ? p[2] : 0.0f) + ((lane & 2) != 0 ? p[3] : 0.0f);
-  float* own = subsets + lane * 4;
-  own[0] = upper;
-  own[1] = upper + p[0];
-  own[2] = upper + p[1];
-  own[3] = upper + (p[0] + p[1]);
-}
-
-// The sum of p over the tokens whose bits are set. subsets: an address, a multiple of 64.
-__device__ __forceinline__ float subset_sum(unsigned tokens, unsigned subsets) {
-  float even = 0;
-  float odd = 0;
-#pragma unroll
-  for (int g = 0; g < BLOCK_TOKENS / SUBSET_TOKENS; g++) {
-    unsigned offset = offset_of<SUBSET_TOKENS>(tokens, g * SUBSET_TOKENS) | subsets;
-    float entry = load_shared(offset + 4 * SUBSETS * g);
-    if (g % 2 == 0) {
-      even += entry;
-    } else {
-      odd += entry;
-    }
-  }
-  return even + odd;
-}
-
-// The value channels of a lane: in the order of their widths, so that a warp's lanes have similar
-// ones.
-struct lane_values {
-  int channel[LANE_CHANNELS];  // -1 for none
-  int bits[LANE_CHANNELS];
-  int plane[LANE_CHANNELS];
-  int table[LANE_CHANNELS];
-  int widest[LANE_CHANNELS];  // of the warp
-  float lowest[LANE_CHANNELS];
-  float above[LANE_CHANNELS][(1 << MAX_SUBSET_BITS) - 1];  // centroids less the lowest
-  float sum[LANE_CHANNELS];
-
-  __device__ __forceinline__ lane_values(const short* order, const channel_code* values,
-                                         const float* centroids, int lane) {
-#pragma unroll
-    for (int i = 0; i < LANE_CHANNELS; i++) {
-      int c = i * WARP + lane < HEAD_DIM ? order[i * WARP + lane] : -1;
-      channel[i] = c;
-      bits[i] = c < 0 ? 0 : values[c].bits;
-      plane[i] = c < 0 ? 0 : values[c].plane;
-      table[i] = c < 0 ? 0 : values[c].table;
-      widest[i] = __shfl_sync(ALL_LANES, bits[i], 0);
-      lowest[i] = c < 0 ? 0.0f : load_cached(centroids + table[i]);
-#pragma unroll
-      for (int k = 1; k < 1 << MAX_SUBSET_BITS; k++) {
-        bool narrow = k < 1 << bits[i] && bits[i] <= MAX_SUBSET_BITS;
-        above[i][k - 1] = narrow ? load_cached(centroids + table[i] + k) - lowest[i] : 0.0f;
-      }
-      sum[i] = 0;
-    }
-  }
-
-  // Adds one block. stage holds the words from plane first_staged on; total is the sum of p.
-  __device__ __forceinline__ void add(const unsigned* stage, int first_staged, const float* weights,
-                                      unsigned subsets, float total, const float* centroids) {
-#pragma unroll
-    for (int i = 0; i < LANE_CHANNELS; i++) {
-      const unsigned* words = stage + plane[i] - first_staged;
-      if (widest[i] <= MAX_SUBSET_BITS) {
-        sum[i] = fmaf(lowest[i], total, sum[i]);
-        add_subsets(i, words, subsets);
-      } else {
-        add_tokens(i, words, weights, centroids);
-      }
-    }
-  }
-
-  __device__ __forceinline__ void add_subsets(int i, const unsigned* words, unsigned subsets) {
-    unsigned planes[MAX_SUBSET_BITS];
-#pragma unroll
-    for (int p = 0; p < MAX_SUBSET_BITS; p++) {
-      planes[p] = p < bits[i] ? words[p] : 0;
-    }
-#pragma unroll
-    for (int k = 1; k < 1 << MAX_SUBSET_BITS; k++) {
-      if (k < 1 << widest[i]) {
-        unsigned tokens = ALL_LANES;
-#pragma unroll
-        for (int p = 0; p < MAX_SUBSET_BITS; p++) {
-          tokens &= (k >> p & 1) != 0 ? planes[p] : ~planes[p];
+      for (int i = 0; i < MAX_STAGED_BLOCKS; i++) {
+        if (i < blocks) {
+          copy_async(target + i * stride, source + i * words_stride);
         }
-        sum[i] = fmaf(above[i][k - 1], subset_sum(tokens, subsets), sum[i]);
       }
+      source += 4 * WARP;
+      target += 4 * WARP;
     }
-  }
-
-  __device__ __forceinline__ void add_tokens(int i, const unsigned* words, const float* weights,
-                                             const float* centroids) {
-    if (channel[i] < 0) {
-      return;
-    }
-    unsigned planes[MAX_BITS];
-#pragma unroll
-    for (int p = 0; p < MAX_BITS; p++) {
-      planes[p] = p < bits[i] ? words[p] : 0;
-    }
-    float even = 0;
-    float odd = 0;
-    for (int t = 0; t < BLOCK_TOKENS; t += 2) {
-      int code0 = 0;
-      int code1 = 0;
-#pragma unroll
-      for (int p = 0; p < MAX_BITS; p++) {
-        code0 |= (planes[p] >> t & 1) << p;
-        code1 |= (planes[p] >> t >> 1 & 1) << p;
-      }
-      even = fmaf(weights[t], load_cached(centroids + table[i] + code0), even);
-      odd = fmaf(weights[t + 1], load_cached(centroids + table[i] + code1), odd);
-    }
-    sum[i] += even + odd;
+    copy_async_commit();
   }
 };
+
+// The parts [begin, end) of T, by all threads of the block. A part is four entries of a table:
+// where they start in shared memory, in bytes; where the factors of its first channel start, in
+// fours, those of others behind them; up to six channels, a byte each; and their number, in the
+// upper half of w.
+__device__ __forceinline__ void build_tables(const int4* parts, int begin, int end,
+                                             const float* query, const float4* factors) {
+#pragma unroll 1
+  for (int i = begin + threadIdx.x; i < end; i += blockDim.x) {
+    int4 part = load_cached(parts + i);
+    const float4* own = factors + part.y;
+    unsigned channels = part.z;
+    unsigned more = part.w;
+    float4 sum = make_float4(0, 0, 0, 0);
+#pragma unroll 1
+    for (int k = part.w >> 16; k > 0; k--) {
+      float component = query[channels & 0xFF];
+      channels = __funnelshift_r(channels, more, 8);
+      more >>= 8;
+      float4 factor = load_cached(own++);
+      sum.x = fmaf(component, factor.x, sum.x);
+      sum.y = fmaf(component, factor.y, sum.y);
+      sum.z = fmaf(component, factor.z, sum.z);
+      sum.w = fmaf(component, factor.w, sum.w);
+    }
+    *reinterpret_cast<float4*>(smem_raw + part.x) = sum;
+  }
+}
+
+// Adds what the windows [begin, end) give to the logits of COUNT blocks, whose words are staged.
+// logits: [32] of the first block; those of the next are logit_stride further.
+template <int COUNT>
+__device__ __forceinline__ void add_windows(float* logits, int logit_stride, const window* windows,
+                                            int begin, int end, const key_table* tables,
+                                            const stages& staged, const bit_transpose& transpose,
+                                            int lane) {
+  float sums[COUNT] = {};
+  for (int i = begin; i < end; i++) {
+    const window& own = windows[i];
+    const unsigned* words = staged.first + own.planes[lane];
+    unsigned bits[COUNT];
+#pragma unroll
+    for (int j = 0; j < COUNT; j++) {
+      bits[j] = transpose.apply(words[j * staged.stride]);
+    }
+    const key_table* next = tables + own.first_table;
+#pragma unroll 1
+    for (int t = own.tables; t > 0; t--) {
+      uint4 table = *reinterpret_cast<const uint4*>(next++);
+#pragma unroll
+      for (int j = 0; j < COUNT; j++) {
+        unsigned offset = (__funnelshift_r(bits[j], bits[j], table.x) & table.y) | table.z;
+        sums[j] += entry_at(offset);
+      }
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < COUNT; j++) {
+    logits[j * logit_stride + lane] += sums[j];
+  }
+}
+
+// The lower of each two fields of a word, of four, two and one bits. They are not const, so that
+// the compiler keeps them as operands, and a choice by mask is one instruction.
+__constant__ unsigned FIELD_MASKS[3] = {0x0F0F0F0Fu, 0x33333333u, 0x55555555u};
+
+// Exchanges bits of two words: afterwards a has both words' bits where mask is set, b's moved up by
+// the distance, and b the others, a's moved down.
+template <int DISTANCE>
+__device__ __forceinline__ void exchange_bits(unsigned& a, unsigned& b, unsigned mask) {
+  unsigned low = (a & mask) | ((b << DISTANCE) & ~mask);
+  b = ((a >> DISTANCE) & mask) | (b & ~mask);
+  a = low;
+}
+
+// Cuts the words [0, COUNT) into 8 / COUNT fields of each byte, the lowest first.
+template <int COUNT>
+__device__ __forceinline__ void spread_fields(unsigned (&words)[CODE_WORDS], unsigned mask) {
+#pragma unroll
+  for (int i = CODE_WORDS - 1; i >= 0; i--) {
+    words[i] = (words[i % COUNT] >> (i / COUNT * COUNT)) & mask;
+  }
+}
+
+// The codes of one channel from its planes, of which PLANES may be set: bytes of 8 words are
+// transposed as matrices of 8 x 8 bits, or in part where there are fewer planes.
+template <int PLANES>
+__device__ __forceinline__ void transpose_planes(unsigned (&words)[CODE_WORDS]) {
+  if (PLANES > 4) {
+#pragma unroll
+    for (int p = 0; p < 4; p++) {
+      exchange_bits<4>(words[p], words[p + 4], FIELD_MASKS[0]);
+    }
+  }
+  if (PLANES > 2) {
+#pragma unroll
+    for (int p = 0; p < (PLANES > 4 ? 8 : 4); p++) {
+      if (p % 4 < 2) {
+        exchange_bits<2>(words[p], words[p + 2], FIELD_MASKS[1]);
+      }
+    }
+  }
+#pragma unroll
+  for (int p = 0; p < PLANES; p += 2) {
+    exchange_bits<1>(words[p], words[p + 1], FIELD_MASKS[2]);
+  }
+  if (PLANES == 2) {
+    spread_fields<2>(words, 0x03030303u);
+  } else if (PLANES == 4) {
+    spread_fields<4>(words, 0x0F0F0F0Fu);
+  }
+}
+
+// Reads a channel's planes, of which the warp's widest has more than half of PLANES, and makes them
+// codes.
+template <int PLANES>
+__device__ __forceinline__ void load_codes(unsigned (&codes)[CODE_WORDS], const unsigned* planes,
+                                           int bits) {
+  constexpr int PRESENT = PLANES > 2 ? PLANES / 2 + 1 : 0;
+#pragma unroll
+  for (int p = 0; p < PLANES; p++) {
+    codes[p] = p < PRESENT || p < bits ? planes[p] : 0u;
+  }
+  transpose_planes<PLANES>(codes);
+}
+
+// Begins to copy the tables of the sets from first_set on to the start of shared memory, in rows of
+// ROW_FLOATS; all threads of the block.
+__device__ __forceinline__ void stage_tables_async(const head_plan& plan, int first_set,
+                                                   const float* tables) {
+  constexpr int ROW_COPIES = WARP / 4;
+  int row = threadIdx.x / ROW_COPIES;
+  int column = threadIdx.x % ROW_COPIES * 4;
+  int rows = blockDim.x / ROW_COPIES;
+#pragma unroll
+  for (int s = 0; s < SETS_AT_ONCE; s++) {
+    value_set set = plan.sets[first_set + s];
+    float* target = reinterpret_cast<float*>(smem_raw) + row * ROW_FLOATS + s * WARP + column;
+    const float* source = tables + set.table + row * WARP + column;
+#pragma unroll 1
+    for (int r = row; r < 1 << set.bits; r += rows) {
+      copy_async_cached(target, source);
+      target += rows * ROW_FLOATS;
+      source += rows * WARP;
+    }
+  }
+}
 
 // queries [rows, heads, HEAD_DIM], scaled and transformed by A^-T
 // words [slots, words_per_slot], value_scales [slots, heads, 32]: kv_cache.cuh
 // first_slots [sequences]; sequences [rows], -1 for a row that is padding; kv_lens [sequences]: the
 // tokens in packed blocks are all of them or, with tail, those of full blocks
-// layouts [heads]; channels [heads, 2, HEAD_DIM]; centroids of the layer
-// windows: of head h from first_windows[h] to first_windows[h + 1]
-// value_order [heads, HEAD_DIM]: channels, the widest codes first
-// splits: of partial_outputs and partial_states; blocks_per_split <= WARPS * BLOCKS_PER_WARP
+// layouts [heads]; plans [heads]; windows, tables, parts, factors: of the layer
+// key_constants [heads, HEAD_DIM]: the centroids of key channels without bits, else zero
+// value_lanes [heads, SETS, 32]: the widest codes first; value_tables: of the layer
+// splits: of partial_outputs and partial_states
+// staged_blocks: blocks of a warp whose keys or values have room at once, 1 to MAX_STAGED_BLOCKS
 // partial_outputs [rows, heads, splits, HEAD_DIM]; partial_states [rows, heads, splits]: (m, d)
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
+extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
     packed_decode(const float* queries, const unsigned* words, int words_per_slot,
                   const unsigned short* value_scales, const int* first_slots, const int* sequences,
-                  const int* kv_lens, const head_layout* layouts, const channel_code* channels,
-                  const float* centroids, const window* windows, const int* first_windows,
-                  const short* value_order, int heads, int splits, int blocks_per_split, int tail,
-                  int table_floats, int max_windows, int stage_words, float* partial_outputs,
-                  float2* partial_states) {
-  extern __shared__ __align__(128) unsigned char smem_raw[];
+                  const int* kv_lens, const head_layout* layouts, const head_plan* plans,
+                  const window* windows, const key_table* tables, const int4* parts,
+                  const float4* factors, const float* key_constants, const value_lane* value_lanes,
+                  const float* value_tables, int heads, int splits, int tail, int table_floats,
+                  int max_windows, int max_tables, int stage_words, int staged_blocks,
+                  float* partial_outputs, float2* partial_states) {
   int split = blockIdx.x;
   int head = blockIdx.y;
   int row = blockIdx.z;
@@ -330,178 +329,240 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
   // From one lane, so that the compiler takes what depends on it for the same in all.
   int warp = __shfl_sync(ALL_LANES, static_cast<int>(threadIdx.x) / WARP, 0);
+  int warps = blockDim.x / WARP;
   int lane = threadIdx.x % WARP;
-  int stage_stride = stage_words + 4;
-  // Tables and sums begin at a multiple of the largest table, so that offsets are put in by or.
-  unsigned before = -shared_address(smem_raw) & (TABLE_ALIGNMENT - 1);
-  float* tables = reinterpret_cast<float*>(smem_raw + before);
-  float* subsets = tables + table_floats + warp * SUBSET_FLOATS;
-  float* weights = tables + table_floats + WARPS * SUBSET_FLOATS + warp * WARP;
-  float* shared_query = tables + table_floats + WARPS * (SUBSET_FLOATS + WARP);
-  window* shared_windows = reinterpret_cast<window*>(shared_query + (HEAD_DIM + 3) / 4 * 4);
-  unsigned* stages = reinterpret_cast<unsigned*>(shared_windows + max_windows) +
-                     warp * BLOCKS_PER_WARP * stage_stride;
+  // The tables of the keys, of the values and, last, the warps' outputs take turns.
+  float* shared_tables = reinterpret_cast<float*>(smem_raw);
+  float* all_logits = shared_tables + table_floats;
+  float* shared_query = all_logits + BLOCKS_PER_SPLIT * WARP;
+  key_table* shared_key_tables =
+      reinterpret_cast<key_table*>(shared_query + (HEAD_DIM + 3) / 4 * 4);
+  window* shared_windows = reinterpret_cast<window*>(shared_key_tables + max_tables);
+  stages staged;
+  staged.stride = stage_words + 4;
+  staged.first = reinterpret_cast<unsigned*>(shared_windows + max_windows) +
+                 warp * staged_blocks * staged.stride;
 
   head_layout layout = layouts[head];
-  const channel_code* keys = channels + head * 2 * HEAD_DIM;
-  const channel_code* values = keys + HEAD_DIM;
-  int first_window = first_windows[head];
-  int window_count = first_windows[head + 1] - first_window;
+  const head_plan& plan = plans[head];
+  int window_count = plan.windows;
   int length = kv_lens[sequence];
   int packed = tail != 0 ? length / BLOCK_TOKENS * BLOCK_TOKENS : length;
-  int begin = split * blocks_per_split;
-  int end = min(begin + blocks_per_split, blocks_of(packed));
-  int mine = end - begin - warp <= 0 ? 0 : (end - begin - warp + WARPS - 1) / WARPS;
+  int first_block = split * BLOCKS_PER_SPLIT + warp;
+  int end_block = min((split + 1) * BLOCKS_PER_SPLIT, blocks_of(packed));
+  int mine = max(0, (end_block - first_block + warps - 1) / warps);
   const unsigned* first_words =
-      words + static_cast<long long>(first_slots[sequence] + begin + warp) * words_per_slot +
+      words + static_cast<long long>(first_slots[sequence] + first_block) * words_per_slot +
       layout.first_word;
-  long long stride = static_cast<long long>(WARPS) * words_per_slot;
+  int stride = warps * words_per_slot;
+  float* logits = all_logits + warp * WARP;
+  int logit_stride = warps * WARP;
 
-  for (int i = 0; i < mine; i++) {
-    stage_words_async(stages + i * stage_stride, first_words + i * stride, 0, layout.key_planes,
-                      lane);
-  }
-  copy_async_commit();
-
+  staged.fill_async(first_words, stride, min(mine, staged_blocks), 0, layout.key_planes, lane);
   const float* query = queries + (static_cast<long long>(row) * heads + head) * HEAD_DIM;
-  for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) {
+  for (int c = threadIdx.x; c < HEAD_DIM; c += blockDim.x) {
     shared_query[c] = query[c] * LOG2_E;
   }
-  const int* window_words = reinterpret_cast<const int*>(windows + first_window);
-  for (int i = threadIdx.x; i < window_count * static_cast<int>(sizeof(window) / 4); i += THREADS) {
+  const int* window_words = reinterpret_cast<const int*>(windows + plan.first_window);
+  for (int i = threadIdx.x; i < window_count * static_cast<int>(sizeof(window) / 4);
+       i += blockDim.x) {
     reinterpret_cast<int*>(shared_windows)[i] = load_cached(window_words + i);
+  }
+  const int* table_words = reinterpret_cast<const int*>(tables + plan.first_table);
+  for (int i = threadIdx.x; i < plan.tables * static_cast<int>(sizeof(key_table) / 4);
+       i += blockDim.x) {
+    reinterpret_cast<int*>(shared_key_tables)[i] = load_cached(table_words + i);
   }
   __syncthreads();
 
-  // A channel without bits has one centroid: it adds the same to the logits of all packed tokens, and
-  // nothing to those of a tail.
+  // A channel without bits has one centroid: it adds the same to the logits of all packed tokens,
+  // and nothing to those of a tail.
   float constant = 0;
   for (int c = lane; c < HEAD_DIM; c += WARP) {
-    if (keys[c].bits == 0) {
-      constant = fmaf(shared_query[c], load_cached(centroids + keys[c].table), constant);
-    }
+    constant = fmaf(shared_query[c], load_cached(key_constants + head * HEAD_DIM + c), constant);
   }
   constant = warp_sum(constant);
-  float logits[BLOCKS_PER_WARP];
-#pragma unroll
-  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
-    int token = (begin + warp + i * WARPS) * BLOCK_TOKENS + lane;
-    logits[i] = i < mine && token < packed ? constant : NEGATIVE_INFINITY;
+#pragma unroll 1
+  for (int i = 0; i < mine; i++) {
+    int token = (first_block + i * warps) * BLOCK_TOKENS + lane;
+    logits[i * logit_stride + lane] = token < packed ? constant : NEGATIVE_INFINITY;
   }
   bit_transpose transpose(lane);
+  int first_staged = 0;  // of the blocks whose keys are staged
   for (int next = 0; next < window_count;) {
-    int chunk_begin = next;
-    while (next < window_count && shared_windows[next].chunk == shared_windows[chunk_begin].chunk) {
+    int begin = next;
+    while (next < window_count && shared_windows[next].chunk == shared_windows[begin].chunk) {
       next++;
     }
+    const window& first = shared_windows[begin];
     __syncthreads();
-    build_tables(shared_windows, chunk_begin, next, shared_query, keys, centroids, tables);
-    copy_async_wait<0>();
+    build_tables(parts, first.first_part, first.end_part, shared_query, factors);
     __syncthreads();
-    unsigned tables_address = shared_address(tables);
-    for (int i = chunk_begin; i < next; i++) {
-      const window& w = shared_windows[i];
-      int groups = w.groups;
-      unsigned own = tables_address + w.table * 4;
-      unsigned plane = w.planes[lane];
-      switch (w.group_bits) {
-        case 4:
-          add_window<4>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+#pragma unroll 1
+    for (int i = 0; i < mine; i += staged_blocks) {
+      int count = min(staged_blocks, mine - i);
+      if (i != first_staged) {
+        __syncwarp();
+        staged.fill_async(first_words + i * stride, stride, count, 0, layout.key_planes, lane);
+        first_staged = i;
+      }
+      copy_async_wait<0>();
+      __syncwarp();
+      float* sums = logits + i * logit_stride;
+      switch (count) {
+        case 1:
+          add_windows<1>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
+                         transpose, lane);
           break;
-        case 5:
-          add_window<5>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+        case 2:
+          add_windows<2>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
+                         transpose, lane);
           break;
-        case 6:
-          add_window<6>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
-          break;
-        case 7:
-          add_window<7>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+        case 3:
+          add_windows<3>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
+                         transpose, lane);
           break;
         default:
-          add_window<8>(logits, mine, groups, own, plane, stages, stage_stride, transpose);
+          add_windows<4>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
+                         transpose, lane);
           break;
       }
     }
   }
-
   copy_async_wait<0>();
-  __syncwarp();
-  int first_staged = layout.key_planes & ~3;
-  for (int i = 0; i < mine; i++) {
-    stage_words_async(stages + i * stage_stride, first_words + i * stride, layout.key_planes,
-                      layout.value_planes, lane);
-  }
-  copy_async_commit();
+  __syncthreads();
+
+  stage_tables_async(plan, 0, value_tables);
+  staged.fill_async(first_words, stride, min(mine, staged_blocks), layout.key_planes,
+                    layout.value_planes, lane);
   float max = NEGATIVE_INFINITY;
-#pragma unroll
-  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
-    max = fmaxf(max, logits[i]);
+#pragma unroll 1
+  for (int i = 0; i < mine; i++) {
+    max = fmaxf(max, logits[i * logit_stride + lane]);
   }
   max = warp_max(max);
+  // A block's weights take the place of its logits, in the order in which codes are read: of token
+  // 8 * k + r at 4 * r + k.
   float denominator = 0;
-  lane_values output(value_order + head * HEAD_DIM, values, centroids, lane);
-  copy_async_wait<0>();
-  unsigned subsets_address = shared_address(subsets);
-#pragma unroll
-  for (int i = 0; i < BLOCKS_PER_WARP; i++) {
-    if (i < mine) {
-      float weight = exp2f(logits[i] - max);
-      denominator += weight;
-      if (layout.token_scaled_values != 0 && logits[i] != NEGATIVE_INFINITY) {
-        long long slot = first_slots[sequence] + begin + warp + i * WARPS;
-        weight *= __uint_as_float(
-            static_cast<unsigned>(
-                load_cached(value_scales + (slot * heads + head) * BLOCK_TOKENS + lane))
-            << 16);
-      }
-      weights[lane] = weight;
-      float total = warp_sum(weight);
-      __syncwarp();
-      build_subsets(weights, subsets, lane);
-      __syncwarp();
-      output.add(stages + i * stage_stride, first_staged, weights, subsets_address, total,
-                 centroids);
-      __syncwarp();
+#pragma unroll 1
+  for (int i = 0; i < mine; i++) {
+    float logit = logits[i * logit_stride + lane];
+    float weight = exp2f(logit - max);
+    denominator += weight;
+    if (layout.token_scaled_values != 0 && logit != NEGATIVE_INFINITY) {
+      long long slot = first_slots[sequence] + first_block + i * warps;
+      weight *= __uint_as_float(static_cast<unsigned>(load_cached(
+                                    value_scales + (slot * heads + head) * BLOCK_TOKENS + lane))
+                                << 16);
     }
+    __syncwarp();
+    logits[i * logit_stride + lane % CODE_WORDS * 4 + lane / CODE_WORDS] = weight;
   }
   denominator = warp_sum(denominator);
 
+  float sums[SETS] = {};
+#pragma unroll
+  for (int first_set = 0; first_set < SETS; first_set += SETS_AT_ONCE) {
+    if (first_set > 0) {
+      __syncthreads();
+      stage_tables_async(plan, first_set, value_tables);
+      copy_async_commit();
+    }
+    int planes[SETS_AT_ONCE];
+    int bits[SETS_AT_ONCE];
+    unsigned column[SETS_AT_ONCE];
+#pragma unroll
+    for (int s = 0; s < SETS_AT_ONCE; s++) {
+      const value_lane* lanes = value_lanes + (head * SETS + first_set + s) * WARP;
+      planes[s] = layout.key_planes % 4 + lanes[lane].plane;
+      bits[s] = plan.sets[first_set + s].bits;
+      column[s] = (s * WARP + lane) * 4;
+    }
+    copy_async_wait<0>();
+    __syncthreads();
+    // All is staged, or the first blocks are, for the first sets, and none, for those after.
+    int next_unstaged = mine <= staged_blocks ? mine : first_set == 0 ? staged_blocks : 0;
+    const unsigned* block_words = staged.first;
+    const float* block_weights = logits;
+#pragma unroll 1
+    for (int i = 0; i < mine; i++) {
+      if (i == next_unstaged) {
+        __syncwarp();
+        int count = min(mine - i, staged_blocks);
+        staged.fill_async(first_words + i * stride, stride, count, layout.key_planes,
+                          layout.value_planes, lane);
+        copy_async_wait<0>();
+        __syncwarp();
+        block_words = staged.first;
+        next_unstaged += count;
+      }
+      unsigned codes[SETS_AT_ONCE][CODE_WORDS];
+#pragma unroll
+      for (int s = 0; s < SETS_AT_ONCE; s++) {
+        if (bits[s] > 4) {
+          load_codes<8>(codes[s], block_words + planes[s], bits[s]);
+        } else if (bits[s] > 2) {
+          load_codes<4>(codes[s], block_words + planes[s], bits[s]);
+        } else {
+          load_codes<2>(codes[s], block_words + planes[s], bits[s]);
+        }
+      }
+      const float4* weights = reinterpret_cast<const float4*>(block_weights);
+#pragma unroll
+      for (int r = 0; r < CODE_WORDS; r++) {
+        float4 four = weights[r];
+        const float weight[4] = {four.x, four.y, four.z, four.w};
+#pragma unroll
+        for (int s = 0; s < SETS_AT_ONCE; s++) {
+#pragma unroll
+          for (int k = 0; k < 4; k++) {
+            // The column's byte, the code's, and two of the column's that are zero.
+            unsigned offset = __byte_perm(codes[s][r], column[s], 0x5504u | k << 4);
+            sums[first_set + s] = fmaf(weight[k], entry_at(offset), sums[first_set + s]);
+          }
+        }
+      }
+      block_words += staged.stride;
+      block_weights += logit_stride;
+    }
+  }
+
   // The warps' states merge in the room of the tables.
   __syncthreads();
-  float* states = tables;
-  float* outputs = states + 2 * WARPS;
+  float* states = shared_tables;
+  float* outputs = states + 2 * MAX_WARPS;
   if (lane == 0) {
     states[2 * warp] = max;
     states[2 * warp + 1] = denominator;
   }
 #pragma unroll
-  for (int i = 0; i < LANE_CHANNELS; i++) {
-    if (output.channel[i] >= 0) {
-      outputs[warp * HEAD_DIM + output.channel[i]] = output.sum[i];
+  for (int s = 0; s < SETS; s++) {
+    int channel = value_lanes[(head * SETS + s) * WARP + lane].channel;
+    if (channel >= 0) {
+      outputs[warp * HEAD_DIM + channel] = sums[s];
     }
   }
   __syncthreads();
   float merged_max = NEGATIVE_INFINITY;
-  for (int w = 0; w < WARPS; w++) {
+  for (int w = 0; w < warps; w++) {
     merged_max = fmaxf(merged_max, states[2 * w]);
   }
-  float scales[WARPS];
   float merged_denominator = 0;
-#pragma unroll
-  for (int w = 0; w < WARPS; w++) {
-    scales[w] = states[2 * w] == NEGATIVE_INFINITY ? 0.0f : exp2f(states[2 * w] - merged_max);
-    merged_denominator = fmaf(states[2 * w + 1], scales[w], merged_denominator);
+  float sum = 0;
+  static_assert(HEAD_DIM <= 4 * WARP, "a thread of four warps has a channel");
+  int channel = threadIdx.x;
+  for (int w = 0; w < warps; w++) {
+    float scale = states[2 * w] == NEGATIVE_INFINITY ? 0.0f : exp2f(states[2 * w] - merged_max);
+    merged_denominator = fmaf(states[2 * w + 1], scale, merged_denominator);
+    if (channel < HEAD_DIM) {
+      sum = fmaf(outputs[w * HEAD_DIM + channel], scale, sum);
+    }
   }
   long long partial = (static_cast<long long>(row) * heads + head) * splits + split;
   if (threadIdx.x == 0) {
     partial_states[partial] = make_float2(merged_max, merged_denominator);
   }
-  for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) {
-    float sum = 0;
-#pragma unroll
-    for (int w = 0; w < WARPS; w++) {
-      sum = fmaf(outputs[w * HEAD_DIM + c], scales[w], sum);
-    }
-    partial_outputs[partial * HEAD_DIM + c] = sum;
+  if (channel < HEAD_DIM) {
+    partial_outputs[partial * HEAD_DIM + channel] = sum;
   }
 }

@@ -11,7 +11,7 @@ import org.turboesm.kv.HeadCodec;
 
 /**
  * The codec of one layer on the device: what {@code kv_cache.cuh} declares, the maps of keys and
- * queries, and how decode reads the keys.
+ * queries, and how decode reads keys and values.
  */
 final class LayerCodec implements AutoCloseable {
   private static final int LAYOUT_INTS = 4;
@@ -33,9 +33,14 @@ final class LayerCodec implements AutoCloseable {
   private final DeviceBuffer keyBiases;
   private final DeviceBuffer queryMaps;
   private final DeviceBuffer queryBiases;
-  private final DeviceBuffer valueOrder;
+  private final DeviceBuffer decodePlans;
   private final DeviceBuffer windows;
-  private final DeviceBuffer firstWindows;
+  private final DeviceBuffer keyTables;
+  private final DeviceBuffer keyParts;
+  private final DeviceBuffer keyFactors;
+  private final DeviceBuffer keyConstants;
+  private final DeviceBuffer valueLanes;
+  private final DeviceBuffer valueTables;
   private final DeviceBuffer ranges;
 
   LayerCodec(CudaContext context, List<HeadCodec> heads) {
@@ -56,9 +61,14 @@ final class LayerCodec implements AutoCloseable {
       keyBiases = keep(biases(heads.stream().map(HeadCodec::key).toList()));
       queryMaps = keep(matrices(heads.stream().map(HeadCodec::query).toList()));
       queryBiases = keep(biases(heads.stream().map(HeadCodec::query).toList()));
-      valueOrder = keep(valueOrder(heads));
-      windows = keep(DeviceBuffer.of(context, decodePlan.windows(), "windows of keys"));
-      firstWindows = keep(DeviceBuffer.of(context, decodePlan.firstWindows(), "windows of keys"));
+      decodePlans = keep(decodePlan.plans());
+      windows = keep(decodePlan.windows());
+      keyTables = keep(decodePlan.keyTables());
+      keyParts = keep(decodePlan.keyParts());
+      keyFactors = keep(decodePlan.keyFactors());
+      keyConstants = keep(decodePlan.keyConstants());
+      valueLanes = keep(decodePlan.valueLanes());
+      valueTables = keep(decodePlan.valueTables());
       ranges = keep(ranges(heads));
     } catch (RuntimeException e) {
       close();
@@ -85,7 +95,7 @@ final class LayerCodec implements AutoCloseable {
     return keep(DeviceBuffer.of(context, values, "a codec's tables"));
   }
 
-  private DeviceBuffer keep(short[] values) {
+  private DeviceBuffer keep(byte[] values) {
     return keep(DeviceBuffer.of(context, values, "a codec's tables"));
   }
 
@@ -153,17 +163,6 @@ final class LayerCodec implements AutoCloseable {
       System.arraycopy(maps.get(h).bias(), 0, biases, h * size, size);
     }
     return biases;
-  }
-
-  private static short[] valueOrder(List<HeadCodec> heads) {
-    int headDim = heads.get(0).headDim();
-    short[] order = new short[heads.size() * headDim];
-    for (int h = 0; h < heads.size(); h++) {
-      for (int i = 0; i < headDim; i++) {
-        order[h * headDim + i] = (short) heads.get(h).valueCodebook().widestFirst(i);
-      }
-    }
-    return order;
   }
 
   /** Of each head its keys' channels, then its values': the smallest and the largest inside. */
@@ -236,14 +235,14 @@ final class LayerCodec implements AutoCloseable {
     return queryBiases;
   }
 
-  /** [heads, headDim] shorts: value channels, the widest codes first. */
-  DeviceBuffer valueOrder() {
-    return valueOrder;
-  }
-
   /** [heads, 2, headDim, 2]: the smallest and the largest that lie inside the calibrated range. */
   DeviceBuffer ranges() {
     return ranges;
+  }
+
+  /** [heads], {@code struct head_plan}. */
+  DeviceBuffer decodePlans() {
+    return decodePlans;
   }
 
   /** {@code struct window}, of all heads. */
@@ -251,9 +250,34 @@ final class LayerCodec implements AutoCloseable {
     return windows;
   }
 
-  /** [heads + 1]. */
-  DeviceBuffer firstWindows() {
-    return firstWindows;
+  /** {@code struct key_table}, of all heads. */
+  DeviceBuffer keyTables() {
+    return keyTables;
+  }
+
+  /** Four entries of a key table each. */
+  DeviceBuffer keyParts() {
+    return keyParts;
+  }
+
+  /** [factors, 4], where the parts say. */
+  DeviceBuffer keyFactors() {
+    return keyFactors;
+  }
+
+  /** [heads, headDim]: the centroids of key channels without bits, else zero. */
+  DeviceBuffer keyConstants() {
+    return keyConstants;
+  }
+
+  /** [heads, sets, 32], {@code struct value_lane}. */
+  DeviceBuffer valueLanes() {
+    return valueLanes;
+  }
+
+  /** Where the plans say. */
+  DeviceBuffer valueTables() {
+    return valueTables;
   }
 
   @Override

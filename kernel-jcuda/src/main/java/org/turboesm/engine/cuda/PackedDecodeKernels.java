@@ -12,15 +12,6 @@ import org.turboesm.kv.PackedKvLayout;
 
 /** Launches {@code packed_decode.cu}. */
 final class PackedDecodeKernels {
-  private static final int THREADS = 32 * PackedDecodePlan.WARPS;
-
-  /**
-   * Blocks of a split. It is fixed, so that the order of a sequence's sums does not depend on what
-   * else is decoded beside it: four blocks for each warp, 512 tokens, over which building the
-   * tables costs about a tenth.
-   */
-  static final int BLOCKS_PER_SPLIT = PackedDecodePlan.BLOCKS_PER_WARP * PackedDecodePlan.WARPS;
-
   /** What every block of threads may have without being granted more. */
   private static final int PLAIN_SHARED_BYTES = 48 << 10;
 
@@ -55,8 +46,9 @@ final class PackedDecodeKernels {
 
   /** The splits that sequences of up to so many tokens need; at least one. */
   static int splits(int longestKvLen) {
+    int blocks = PackedKvLayout.blocks(longestKvLen);
     return Math.max(
-        1, (PackedKvLayout.blocks(longestKvLen) + BLOCKS_PER_SPLIT - 1) / BLOCKS_PER_SPLIT);
+        1, (blocks + PackedDecodePlan.BLOCKS_PER_SPLIT - 1) / PackedDecodePlan.BLOCKS_PER_SPLIT);
   }
 
   /**
@@ -90,7 +82,7 @@ final class PackedDecodeKernels {
     int packedSplits = partial.splits() - (tail ? 1 : 0);
     decode.launch(
         stream,
-        new LaunchConfig(packedSplits, heads, rows, THREADS, plan.sharedBytes()),
+        new LaunchConfig(packedSplits, heads, rows, plan.threads(), plan.sharedBytes()),
         queries,
         words,
         codec.wordsPerSlot(),
@@ -99,18 +91,22 @@ final class PackedDecodeKernels {
         sequences,
         kvLens,
         codec.layouts(),
-        codec.channels(),
-        codec.centroids(),
+        codec.decodePlans(),
         codec.windows(),
-        codec.firstWindows(),
-        codec.valueOrder(),
+        codec.keyTables(),
+        codec.keyParts(),
+        codec.keyFactors(),
+        codec.keyConstants(),
+        codec.valueLanes(),
+        codec.valueTables(),
         heads,
         partial.splits(),
-        BLOCKS_PER_SPLIT,
         tail ? 1 : 0,
         plan.tableFloats(),
         plan.maxWindows(),
+        plan.maxTables(),
         plan.stageWords(),
+        plan.stagedBlocks(),
         partial.outputs(),
         partial.states());
   }

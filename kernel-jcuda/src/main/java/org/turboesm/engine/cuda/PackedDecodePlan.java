@@ -2,101 +2,192 @@ package org.turboesm.engine.cuda;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
-import org.turboesm.kv.Codebook;
+import java.util.function.BiConsumer;
+import java.util.function.ToIntFunction;
+import java.util.stream.IntStream;
 import org.turboesm.kv.HeadCodec;
 
-/**
- * How {@code packed_decode.cu} reads one layer's keys: windows of 32 planes whose codes have one
- * width, and tables of up to eight bits that several narrow codes share. Tables are taken in chunks
- * that shared memory has room for; there is one chunk but for wide codes of wide heads.
- */
+/** How {@code packed_decode.cu} reads one layer, and what it has in shared memory. */
 final class PackedDecodePlan {
-  /** Warps of a block; {@code packed_decode.cu} says the same. */
-  static final int WARPS = 4;
-
-  /** Blocks of tokens that a warp takes at most; {@code packed_decode.cu} says the same. */
-  static final int BLOCKS_PER_WARP = 4;
+  /**
+   * Blocks of tokens of a split; {@code packed_decode.cu} says the same. It is fixed, so that the
+   * order of a sequence's sums does not depend on what else is decoded beside it: four blocks for
+   * each of eight warps share the building of tables.
+   */
+  static final int BLOCKS_PER_SPLIT = 32;
 
   private static final int LANES = 32;
-  private static final int MAX_GROUPS = 8;
-  private static final int GROUP_CHANNELS = 8;
 
-  /** Bytes of {@code struct window}. */
-  static final int WINDOW_BYTES = 16 + LANES * Short.BYTES + MAX_GROUPS * GROUP_CHANNELS;
+  /** Warps of a block of threads, and blocks of tokens a warp that are staged at once. */
+  private record Staging(int warps, int stagedBlocks) {}
 
-  private static final int NO_PLANE = 0xFFFF;
+  private static final List<Staging> STAGINGS =
+      List.of(new Staging(8, 4), new Staging(8, 2), new Staging(8, 1), new Staging(4, 1));
 
-  /** Codes of one, two and three bits share tables of six. */
-  private static final int SHARED_BITS = 6;
+  /** Three blocks of threads, 24 warps, in the 228 KiB of an H100's multiprocessor. */
+  private static final int WANTED_SHARED_BYTES = 74 << 10;
 
-  /** Tables of a chunk at most, in floats: 16 KiB leave room for several blocks of threads. */
-  private static final int CHUNK_FLOATS = 4096;
+  /** Bytes of {@code struct head_plan}: four ints and, for up to four sets, two. */
+  private static final int PLAN_BYTES = 48;
 
-  /** The tables begin at a multiple of the largest, 256 floats. */
-  private static final int TABLE_ALIGNMENT = 1024;
+  private static final int MAX_SETS = 4;
 
-  /** Subsets of four tokens, whose sums lie behind the tables at a multiple of their size. */
-  private static final int SUBSETS = 16;
+  /** Warps at most: their outputs merge in the room of the tables. */
+  private static final int MAX_WARPS = STAGINGS.get(0).warps();
 
-  /** A warp's sums over subsets of four tokens, and its weights. */
-  private static final int FLOATS_OF_WARP = 8 * SUBSETS + LANES;
+  /** A lane of value channels may look for planes behind the last. */
+  private static final int WORDS_BEHIND_STAGES = 8;
 
   private final int headDim;
-  private final byte[] windows;
-  private final int[] firstWindows;
-  private final int maxWindows;
+  private final List<KeyTables> keys;
+  private final List<ValueTables> values;
   private final int tableFloats;
   private final int stageWords;
-
-  /** One table: the channels of its index, the lowest bits' first. */
-  private record Group(int codeBits, List<Integer> channels) {}
+  private final Staging staging;
 
   PackedDecodePlan(List<HeadCodec> heads) {
     this.headDim = heads.get(0).headDim();
-    this.firstWindows = new int[heads.size() + 1];
-    List<byte[]> all = new ArrayList<>();
-    int largestTables = 2 * WARPS + WARPS * headDim;
-    int mostWindows = 0;
-    int mostPlanes = 0;
-    for (int h = 0; h < heads.size(); h++) {
-      HeadCodec head = heads.get(h);
-      HeadWindows own = new HeadWindows(head.keyCodebook());
-      all.addAll(own.encoded);
-      firstWindows[h + 1] = all.size();
-      largestTables = Math.max(largestTables, own.largestChunk);
-      mostWindows = Math.max(mostWindows, own.encoded.size());
-      int keyPlanes = head.layout().valueWordsOffset();
-      int valuePlanes = head.layout().wordsPerBlock() - keyPlanes;
-      mostPlanes = Math.max(mostPlanes, Math.max(keyPlanes, valuePlanes));
-    }
-    this.windows = new byte[Math.max(1, all.size()) * WINDOW_BYTES];
-    for (int i = 0; i < all.size(); i++) {
-      System.arraycopy(all.get(i), 0, windows, i * WINDOW_BYTES, WINDOW_BYTES);
-    }
-    this.maxWindows = mostWindows;
-    this.tableFloats = (largestTables + SUBSETS - 1) / SUBSETS * SUBSETS;
-    this.stageWords = roundUp(mostPlanes);
+    this.keys = heads.stream().map(head -> new KeyTables(head.keyCodebook())).toList();
+    this.values = heads.stream().map(head -> new ValueTables(head.valueCodebook())).toList();
+    this.tableFloats =
+        roundUp(
+            IntStream.of(
+                    largest(keys, KeyTables::chunkFloats),
+                    largest(values, ValueTables::sharedFloats),
+                    MAX_WARPS * (2 + headDim))
+                .max()
+                .orElseThrow());
+    this.stageWords = roundUp(largest(heads, PackedDecodePlan::words));
+    this.staging =
+        STAGINGS.stream()
+            .filter(candidate -> sharedBytes(candidate) <= WANTED_SHARED_BYTES)
+            .findFirst()
+            .orElse(STAGINGS.get(STAGINGS.size() - 1));
   }
 
-  /** [windows], each as {@code struct window} lies in memory. */
+  private static <T> int largest(List<T> heads, ToIntFunction<T> size) {
+    return heads.stream().mapToInt(size).max().orElseThrow();
+  }
+
+  /** Words of a head's keys or values in a block, whichever are more. */
+  private static int words(HeadCodec head) {
+    int keyWords = head.layout().valueWordsOffset();
+    return Math.max(keyWords, head.layout().wordsPerBlock() - keyWords);
+  }
+
+  private static int roundUp(int words) {
+    return (words + 3) / 4 * 4;
+  }
+
+  private static ByteBuffer buffer(int bytes) {
+    return ByteBuffer.allocate(Math.max(bytes, Integer.BYTES)).order(ByteOrder.nativeOrder());
+  }
+
+  private static <T> byte[] joined(
+      List<T> heads, ToIntFunction<T> bytes, BiConsumer<T, ByteBuffer> write) {
+    return joined(heads, bytes, head -> 0, (head, target, first) -> write.accept(head, target));
+  }
+
+  /** Writes what refers to what each head has so many of. */
+  private static <T> byte[] joined(
+      List<T> heads, ToIntFunction<T> bytes, ToIntFunction<T> counted, CountingWriter<T> writer) {
+    ByteBuffer all = buffer(heads.stream().mapToInt(bytes).sum());
+    int first = 0;
+    for (T head : heads) {
+      writer.write(head, all, first);
+      first += counted.applyAsInt(head);
+    }
+    return all.array();
+  }
+
+  private interface CountingWriter<T> {
+    void write(T head, ByteBuffer target, int first);
+  }
+
+  /** [heads] {@code struct head_plan}. */
+  byte[] plans() {
+    ByteBuffer plans = buffer(keys.size() * PLAN_BYTES);
+    int window = 0;
+    int table = 0;
+    int valueTable = 0;
+    for (int h = 0; h < keys.size(); h++) {
+      plans.putInt(window).putInt(keys.get(h).windowCount());
+      plans.putInt(table).putInt(keys.get(h).tableCount());
+      for (int set = 0; set < MAX_SETS; set++) {
+        boolean present = set < ValueTables.sets(headDim);
+        plans.putInt(present ? values.get(h).bits(set) : 0).putInt(valueTable);
+        valueTable += present ? values.get(h).tableFloats(set) : 0;
+      }
+      window += keys.get(h).windowCount();
+      table += keys.get(h).tableCount();
+    }
+    return plans.array();
+  }
+
+  /** {@code struct window}, of all heads. */
   byte[] windows() {
-    return windows;
+    return joined(
+        keys,
+        head -> head.windowCount() * KeyTables.WINDOW_BYTES,
+        KeyTables::partCount,
+        KeyTables::writeWindows);
   }
 
-  /** [heads + 1], where each head's windows start. */
-  int[] firstWindows() {
-    return firstWindows;
+  /** {@code struct key_table}, of all heads. */
+  byte[] keyTables() {
+    return joined(keys, head -> head.tableCount() * KeyTables.TABLE_BYTES, KeyTables::writeTables);
   }
 
+  /** What four entries of the key tables are made of, of all heads. */
+  byte[] keyParts() {
+    return joined(
+        keys,
+        head -> head.partCount() * KeyTables.PART_BYTES,
+        KeyTables::factorCount,
+        KeyTables::writeParts);
+  }
+
+  /** Floats: the centroids that queries are multiplied with, of all heads. */
+  byte[] keyFactors() {
+    return joined(
+        keys,
+        head -> head.factorCount() * KeyTables.PART_ENTRIES * Float.BYTES,
+        KeyTables::writeFactors);
+  }
+
+  /** Floats, [heads, headDim]: the centroids of key channels without bits, else zero. */
+  byte[] keyConstants() {
+    return joined(keys, head -> headDim * Float.BYTES, KeyTables::writeConstants);
+  }
+
+  /** {@code struct value_lane}, [heads, sets, 32]. */
+  byte[] valueLanes() {
+    int bytes = ValueTables.sets(headDim) * LANES * ValueTables.LANE_BYTES;
+    return joined(values, head -> bytes, ValueTables::writeLanes);
+  }
+
+  /** Floats: the value tables of all heads. */
+  byte[] valueTables() {
+    return joined(
+        values,
+        head ->
+            IntStream.range(0, ValueTables.sets(headDim)).map(head::tableFloats).sum()
+                * Float.BYTES,
+        ValueTables::writeTables);
+  }
+
+  /** Windows of a head at most. */
   int maxWindows() {
-    return maxWindows;
+    return largest(keys, KeyTables::windowCount);
   }
 
-  /** Floats of the largest chunk of tables. */
+  /** Key tables of a head at most. */
+  int maxTables() {
+    return largest(keys, KeyTables::tableCount);
+  }
+
+  /** Floats of the tables that are in shared memory at a time. */
   int tableFloats() {
     return tableFloats;
   }
@@ -106,114 +197,30 @@ final class PackedDecodePlan {
     return stageWords;
   }
 
+  /** Threads of a block. */
+  int threads() {
+    return staging.warps() * LANES;
+  }
+
+  /** Blocks of tokens a warp whose keys or values have room at once. */
+  int stagedBlocks() {
+    return staging.stagedBlocks();
+  }
+
   /** Dynamic shared memory of one block of threads. */
   int sharedBytes() {
+    return sharedBytes(staging);
+  }
+
+  private int sharedBytes(Staging candidate) {
     int floats =
         tableFloats
+            + BLOCKS_PER_SPLIT * LANES
             + roundUp(headDim)
-            + maxWindows * WINDOW_BYTES / Float.BYTES
-            + WARPS * (BLOCKS_PER_WARP * (stageWords + 4) + FLOATS_OF_WARP);
-    return TABLE_ALIGNMENT + floats * Float.BYTES;
-  }
-
-  private static int roundUp(int words) {
-    return (words + 3) / 4 * 4;
-  }
-
-  /** The windows of one head. */
-  private static final class HeadWindows {
-    private final Codebook codebook;
-    private final List<byte[]> encoded = new ArrayList<>();
-    private int chunk;
-    private int chunkFloats;
-    private int largestChunk;
-
-    /** Tables of one size that are read together. */
-    private record Window(int groupBits, List<Group> groups) {}
-
-    HeadWindows(Codebook codebook) {
-      this.codebook = codebook;
-      List<Window> windows = new ArrayList<>();
-      int first = 0;
-      while (first < codebook.codedChannels()) {
-        int bits = codebook.bits(codebook.widestFirst(first));
-        int end = first;
-        while (end < codebook.codedChannels() && codebook.bits(codebook.widestFirst(end)) == bits) {
-          end++;
-        }
-        windows.addAll(windows(bits, first, end));
-        first = end;
-      }
-      // The largest tables first, so that each starts at a multiple of its size.
-      windows.sort(Comparator.comparingInt(window -> -window.groupBits()));
-      windows.forEach(this::add);
-      largestChunk = Math.max(largestChunk, chunkFloats);
-    }
-
-    /** Channels of one width, from {@code first} to {@code end} in the order of widths. */
-    private List<Window> windows(int bits, int first, int end) {
-      int channelsOfGroup = bits >= 4 ? 1 : SHARED_BITS / bits;
-      List<Group> groups = new ArrayList<>();
-      for (int i = first; i < end; i += channelsOfGroup) {
-        List<Integer> channels = new ArrayList<>();
-        for (int k = i; k < Math.min(end, i + channelsOfGroup); k++) {
-          channels.add(codebook.widestFirst(k));
-        }
-        groups.add(new Group(bits, channels));
-      }
-      int groupBits = bits * channelsOfGroup;
-      int groupsOfWindow = LANES / groupBits;
-      List<Window> windows = new ArrayList<>();
-      for (int i = 0; i < groups.size(); i += groupsOfWindow) {
-        windows.add(
-            new Window(groupBits, groups.subList(i, Math.min(groups.size(), i + groupsOfWindow))));
-      }
-      return windows;
-    }
-
-    private void add(Window added) {
-      int groupBits = added.groupBits();
-      List<Group> groups = added.groups();
-      int floats = groups.size() << groupBits;
-      if (chunkFloats > 0 && chunkFloats + floats > CHUNK_FLOATS) {
-        largestChunk = Math.max(largestChunk, chunkFloats);
-        chunkFloats = 0;
-        chunk++;
-      }
-      ByteBuffer window = ByteBuffer.allocate(WINDOW_BYTES).order(ByteOrder.nativeOrder());
-      window.putShort((short) groupBits);
-      window.putShort((short) groups.get(0).codeBits());
-      window.putShort((short) groups.size());
-      window.putShort((short) chunk);
-      window.putInt(chunkFloats);
-      window.putInt(0);
-      for (int plane : planes(groupBits, groups)) {
-        window.putShort((short) plane);
-      }
-      for (int g = 0; g < MAX_GROUPS; g++) {
-        for (int k = 0; k < GROUP_CHANNELS; k++) {
-          boolean present = g < groups.size() && k < groups.get(g).channels().size();
-          window.put((byte) (present ? groups.get(g).channels().get(k) : -1));
-        }
-      }
-      encoded.add(window.array());
-      chunkFloats += floats;
-    }
-
-    /** The key plane of each lane: after the exchange of bits, lane and bit have changed places. */
-    private int[] planes(int groupBits, List<Group> groups) {
-      int[] planes = new int[LANES];
-      Arrays.fill(planes, NO_PLANE);
-      for (int g = 0; g < groups.size(); g++) {
-        Group group = groups.get(g);
-        for (int k = 0; k < group.channels().size(); k++) {
-          int lane = g * groupBits + k * group.codeBits();
-          for (int p = 0; p < group.codeBits(); p++) {
-            planes[lane + p] = codebook.plane(group.channels().get(k)) + p;
-          }
-        }
-      }
-      return planes;
-    }
+            + candidate.warps() * candidate.stagedBlocks() * (stageWords + 4)
+            + WORDS_BEHIND_STAGES;
+    return floats * Float.BYTES
+        + maxTables() * KeyTables.TABLE_BYTES
+        + maxWindows() * KeyTables.WINDOW_BYTES;
   }
 }

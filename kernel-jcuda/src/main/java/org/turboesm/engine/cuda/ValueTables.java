@@ -1,0 +1,76 @@
+package org.turboesm.engine.cuda;
+
+import java.nio.ByteBuffer;
+import org.turboesm.kv.Codebook;
+
+/**
+ * How {@code packed_decode.cu} reads one head's values: in sets of 32 channels, a lane each, the
+ * widest codes first. A set's table has a row for each code of its widest channel, and in a row a
+ * centroid for each lane; a narrower channel's repeat, so that bits above its own do not count.
+ */
+final class ValueTables {
+  /** Bytes of a lane, {@code struct value_lane}. */
+  static final int LANE_BYTES = 4;
+
+  private static final int LANES = 32;
+
+  /** Lanes of a row of tables in shared memory: two sets are read at a time. */
+  private static final int ROW_FLOATS = 2 * LANES;
+
+  private final Codebook codebook;
+
+  ValueTables(Codebook codebook) {
+    this.codebook = codebook;
+  }
+
+  /** The sets of so many channels. */
+  static int sets(int headDim) {
+    return (headDim + LANES - 1) / LANES;
+  }
+
+  private int channel(int set, int lane) {
+    int i = set * LANES + lane;
+    return i < codebook.headDim() ? codebook.widestFirst(i) : -1;
+  }
+
+  /** The widest code of a set. */
+  int bits(int set) {
+    return codebook.bits(channel(set, 0));
+  }
+
+  /** Floats of a set's table. */
+  int tableFloats(int set) {
+    return LANES << bits(set);
+  }
+
+  /** Floats that the tables of two sets take in shared memory at most. */
+  int sharedFloats() {
+    return ROW_FLOATS << bits(0);
+  }
+
+  /** Each set's {@code struct value_lane}s: [sets, 32]. */
+  void writeLanes(ByteBuffer target) {
+    for (int set = 0; set < sets(codebook.headDim()); set++) {
+      for (int lane = 0; lane < LANES; lane++) {
+        int channel = channel(set, lane);
+        target.putShort((short) channel);
+        target.putShort((short) (channel < 0 ? 0 : codebook.plane(channel)));
+      }
+    }
+  }
+
+  /** The table of each set: [sets][2^bits, 32]; zeros for lanes without a channel. */
+  void writeTables(ByteBuffer target) {
+    for (int set = 0; set < sets(codebook.headDim()); set++) {
+      for (int row = 0; row < 1 << bits(set); row++) {
+        for (int lane = 0; lane < LANES; lane++) {
+          int channel = channel(set, lane);
+          target.putFloat(
+              channel < 0
+                  ? 0
+                  : codebook.centroid(channel, row & (1 << codebook.bits(channel)) - 1));
+        }
+      }
+    }
+  }
+}
