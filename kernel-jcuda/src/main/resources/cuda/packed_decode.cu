@@ -32,11 +32,12 @@
 #include "memory.cuh"
 #include "warp.cuh"
 
-#define MAX_WARPS 8
+#define WARPS 4
+#define THREADS (WARPS * WARP)
 #define BLOCKS_PER_SPLIT 32
 #define MAX_STAGED_BLOCKS 4
 // Of a multiprocessor, at least: it keeps the registers under 80.
-#define RESIDENT_BLOCKS 3
+#define RESIDENT_BLOCKS 6
 #define LOG2_E 1.4426950408889634f
 
 // Value channels are taken in sets of a lane each, and two sets at a time: their tables' rows, of
@@ -77,7 +78,7 @@ struct window {
   unsigned short planes[WARP];  // of each lane among the head's key planes
   short first_table;            // among the head's
   short tables;
-  int chunk;       // tables of one chunk are in shared memory at a time
+  int chunk_end;   // of the windows whose tables are in shared memory at a time, among the head's
   int first_part;  // of the chunk's tables, among the layer's
   int end_part;
 };
@@ -154,6 +155,17 @@ struct stages {
   }
 };
 
+// Begins to copy structures of a multiple of 16 bytes; all threads of the block.
+template <typename T>
+__device__ __forceinline__ void copy_all_async(T* target, const T* source, int count) {
+  int copies = count * static_cast<int>(sizeof(T) / 16);
+#pragma unroll 1
+  for (int i = threadIdx.x; i < copies; i += THREADS) {
+    copy_async_cached(reinterpret_cast<int4*>(target) + i,
+                      reinterpret_cast<const int4*>(source) + i);
+  }
+}
+
 // The parts [begin, end) of T, by all threads of the block. A part is four entries of a table:
 // where they start in shared memory, in bytes; where the factors of its first channel start, in
 // fours, those of others behind them; up to six channels, a byte each; and their number, in the
@@ -161,7 +173,7 @@ struct stages {
 __device__ __forceinline__ void build_tables(const int4* parts, int begin, int end,
                                              const float* query, const float4* factors) {
 #pragma unroll 1
-  for (int i = begin + threadIdx.x; i < end; i += blockDim.x) {
+  for (int i = begin + threadIdx.x; i < end; i += THREADS) {
     int4 part = load_cached(parts + i);
     const float4* own = factors + part.y;
     unsigned channels = part.z;
@@ -183,12 +195,11 @@ __device__ __forceinline__ void build_tables(const int4* parts, int begin, int e
 }
 
 // Adds what the windows [begin, end) give to the logits of COUNT blocks, whose words are staged.
-// logits: [32] of the first block; those of the next are logit_stride further.
+// logits: [32] of the first block; those of the warp's next are THREADS further.
 template <int COUNT>
-__device__ __forceinline__ void add_windows(float* logits, int logit_stride, const window* windows,
-                                            int begin, int end, const key_table* tables,
-                                            const stages& staged, const bit_transpose& transpose,
-                                            int lane) {
+__device__ __forceinline__ void add_windows(float* logits, const window* windows, int begin,
+                                            int end, const key_table* tables, const stages& staged,
+                                            const bit_transpose& transpose, int lane) {
   float sums[COUNT] = {};
   for (int i = begin; i < end; i++) {
     const window& own = windows[i];
@@ -199,7 +210,7 @@ __device__ __forceinline__ void add_windows(float* logits, int logit_stride, con
       bits[j] = transpose.apply(words[j * staged.stride]);
     }
     const key_table* next = tables + own.first_table;
-#pragma unroll 1
+#pragma unroll 2
     for (int t = own.tables; t > 0; t--) {
       uint4 table = *reinterpret_cast<const uint4*>(next++);
 #pragma unroll
@@ -211,7 +222,7 @@ __device__ __forceinline__ void add_windows(float* logits, int logit_stride, con
   }
 #pragma unroll
   for (int j = 0; j < COUNT; j++) {
-    logits[j * logit_stride + lane] += sums[j];
+    logits[j * THREADS + lane] += sums[j];
   }
 }
 
@@ -284,21 +295,29 @@ __device__ __forceinline__ void load_codes(unsigned (&codes)[CODE_WORDS], const 
 __device__ __forceinline__ void stage_tables_async(const head_plan& plan, int first_set,
                                                    const float* tables) {
   constexpr int ROW_COPIES = WARP / 4;
+  constexpr int ROWS = THREADS / ROW_COPIES;
   int row = threadIdx.x / ROW_COPIES;
   int column = threadIdx.x % ROW_COPIES * 4;
-  int rows = blockDim.x / ROW_COPIES;
 #pragma unroll
   for (int s = 0; s < SETS_AT_ONCE; s++) {
     value_set set = plan.sets[first_set + s];
     float* target = reinterpret_cast<float*>(smem_raw) + row * ROW_FLOATS + s * WARP + column;
     const float* source = tables + set.table + row * WARP + column;
 #pragma unroll 1
-    for (int r = row; r < 1 << set.bits; r += rows) {
+    for (int r = row; r < 1 << set.bits; r += ROWS) {
       copy_async_cached(target, source);
-      target += rows * ROW_FLOATS;
-      source += rows * WARP;
+      target += ROWS * ROW_FLOATS;
+      source += ROWS * WARP;
     }
   }
+}
+
+// The scale of the values of the lane's token.
+__device__ __forceinline__ float scale_of_token(const unsigned short* value_scales, int slot,
+                                                int heads, int head) {
+  long long place = (static_cast<long long>(slot) * heads + head) * BLOCK_TOKENS;
+  unsigned scale = load_cached(value_scales + place + threadIdx.x % WARP);
+  return __uint_as_float(scale << 16);
 }
 
 // queries [rows, heads, HEAD_DIM], scaled and transformed by A^-T
@@ -311,7 +330,7 @@ __device__ __forceinline__ void stage_tables_async(const head_plan& plan, int fi
 // splits: of partial_outputs and partial_states
 // staged_blocks: blocks of a warp whose keys or values have room at once, 1 to MAX_STAGED_BLOCKS
 // partial_outputs [rows, heads, splits, HEAD_DIM]; partial_states [rows, heads, splits]: (m, d)
-extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     packed_decode(const float* queries, const unsigned* words, int words_per_slot,
                   const unsigned short* value_scales, const int* first_slots, const int* sequences,
                   const int* kv_lens, const head_layout* layouts, const head_plan* plans,
@@ -329,7 +348,6 @@ extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
   }
   // From one lane, so that the compiler takes what depends on it for the same in all.
   int warp = __shfl_sync(ALL_LANES, static_cast<int>(threadIdx.x) / WARP, 0);
-  int warps = blockDim.x / WARP;
   int lane = threadIdx.x % WARP;
   // The tables of the keys, of the values and, last, the warps' outputs take turns.
   float* shared_tables = reinterpret_cast<float*>(smem_raw);
@@ -350,29 +368,23 @@ extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
   int packed = tail != 0 ? length / BLOCK_TOKENS * BLOCK_TOKENS : length;
   int first_block = split * BLOCKS_PER_SPLIT + warp;
   int end_block = min((split + 1) * BLOCKS_PER_SPLIT, blocks_of(packed));
-  int mine = max(0, (end_block - first_block + warps - 1) / warps);
+  int mine = max(0, (end_block - first_block + WARPS - 1) / WARPS);
   const unsigned* first_words =
       words + static_cast<long long>(first_slots[sequence] + first_block) * words_per_slot +
       layout.first_word;
-  int stride = warps * words_per_slot;
+  int stride = WARPS * words_per_slot;
   float* logits = all_logits + warp * WARP;
-  int logit_stride = warps * WARP;
 
+  copy_all_async(shared_windows, windows + plan.first_window, window_count);
+  copy_all_async(shared_key_tables, tables + plan.first_table, plan.tables);
+  copy_async_commit();
   staged.fill_async(first_words, stride, min(mine, staged_blocks), 0, layout.key_planes, lane);
   const float* query = queries + (static_cast<long long>(row) * heads + head) * HEAD_DIM;
-  for (int c = threadIdx.x; c < HEAD_DIM; c += blockDim.x) {
-    shared_query[c] = query[c] * LOG2_E;
+  int channel = threadIdx.x;
+  if (channel < HEAD_DIM) {
+    shared_query[channel] = query[channel] * LOG2_E;
   }
-  const int* window_words = reinterpret_cast<const int*>(windows + plan.first_window);
-  for (int i = threadIdx.x; i < window_count * static_cast<int>(sizeof(window) / 4);
-       i += blockDim.x) {
-    reinterpret_cast<int*>(shared_windows)[i] = load_cached(window_words + i);
-  }
-  const int* table_words = reinterpret_cast<const int*>(tables + plan.first_table);
-  for (int i = threadIdx.x; i < plan.tables * static_cast<int>(sizeof(key_table) / 4);
-       i += blockDim.x) {
-    reinterpret_cast<int*>(shared_key_tables)[i] = load_cached(table_words + i);
-  }
+  copy_async_wait<1>();
   __syncthreads();
 
   // A channel without bits has one centroid: it adds the same to the logits of all packed tokens,
@@ -384,18 +396,18 @@ extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
   constant = warp_sum(constant);
 #pragma unroll 1
   for (int i = 0; i < mine; i++) {
-    int token = (first_block + i * warps) * BLOCK_TOKENS + lane;
-    logits[i * logit_stride + lane] = token < packed ? constant : NEGATIVE_INFINITY;
+    int token = (first_block + i * WARPS) * BLOCK_TOKENS + lane;
+    logits[i * THREADS + lane] = token < packed ? constant : NEGATIVE_INFINITY;
   }
   bit_transpose transpose(lane);
   int first_staged = 0;  // of the blocks whose keys are staged
-  for (int next = 0; next < window_count;) {
-    int begin = next;
-    while (next < window_count && shared_windows[next].chunk == shared_windows[begin].chunk) {
-      next++;
-    }
+  int end = 0;
+  for (int begin = 0; begin < window_count; begin = end) {
     const window& first = shared_windows[begin];
-    __syncthreads();
+    end = first.chunk_end;
+    if (begin > 0) {
+      __syncthreads();
+    }
     build_tables(parts, first.first_part, first.end_part, shared_query, factors);
     __syncthreads();
 #pragma unroll 1
@@ -408,23 +420,23 @@ extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
       }
       copy_async_wait<0>();
       __syncwarp();
-      float* sums = logits + i * logit_stride;
+      float* sums = logits + i * THREADS;
       switch (count) {
         case 1:
-          add_windows<1>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
-                         transpose, lane);
+          add_windows<1>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
+                         lane);
           break;
         case 2:
-          add_windows<2>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
-                         transpose, lane);
+          add_windows<2>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
+                         lane);
           break;
         case 3:
-          add_windows<3>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
-                         transpose, lane);
+          add_windows<3>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
+                         lane);
           break;
         default:
-          add_windows<4>(sums, logit_stride, shared_windows, begin, next, shared_key_tables, staged,
-                         transpose, lane);
+          add_windows<4>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
+                         lane);
           break;
       }
     }
@@ -435,28 +447,27 @@ extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
   stage_tables_async(plan, 0, value_tables);
   staged.fill_async(first_words, stride, min(mine, staged_blocks), layout.key_planes,
                     layout.value_planes, lane);
+  // A block's weights take the place of its logits, in the order in which codes are read: of token
+  // 8 * k + r at 4 * r + k.
+  int weight_place = lane % CODE_WORDS * 4 + lane / CODE_WORDS;
   float max = NEGATIVE_INFINITY;
 #pragma unroll 1
   for (int i = 0; i < mine; i++) {
-    max = fmaxf(max, logits[i * logit_stride + lane]);
+    max = fmaxf(max, logits[i * THREADS + lane]);
   }
   max = warp_max(max);
-  // A block's weights take the place of its logits, in the order in which codes are read: of token
-  // 8 * k + r at 4 * r + k.
   float denominator = 0;
 #pragma unroll 1
   for (int i = 0; i < mine; i++) {
-    float logit = logits[i * logit_stride + lane];
+    float logit = logits[i * THREADS + lane];
     float weight = exp2f(logit - max);
     denominator += weight;
     if (layout.token_scaled_values != 0 && logit != NEGATIVE_INFINITY) {
-      long long slot = first_slots[sequence] + first_block + i * warps;
-      weight *= __uint_as_float(static_cast<unsigned>(load_cached(
-                                    value_scales + (slot * heads + head) * BLOCK_TOKENS + lane))
-                                << 16);
+      int slot = first_slots[sequence] + first_block + i * WARPS;
+      weight *= scale_of_token(value_scales, slot, heads, head);
     }
     __syncwarp();
-    logits[i * logit_stride + lane % CODE_WORDS * 4 + lane / CODE_WORDS] = weight;
+    logits[i * THREADS + weight_place] = weight;
   }
   denominator = warp_sum(denominator);
 
@@ -523,14 +534,14 @@ extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
         }
       }
       block_words += staged.stride;
-      block_weights += logit_stride;
+      block_weights += THREADS;
     }
   }
 
   // The warps' states merge in the room of the tables.
   __syncthreads();
   float* states = shared_tables;
-  float* outputs = states + 2 * MAX_WARPS;
+  float* outputs = states + 2 * WARPS;
   if (lane == 0) {
     states[2 * warp] = max;
     states[2 * warp + 1] = denominator;
@@ -544,14 +555,12 @@ extern "C" __global__ void __launch_bounds__(MAX_WARPS* WARP, RESIDENT_BLOCKS)
   }
   __syncthreads();
   float merged_max = NEGATIVE_INFINITY;
-  for (int w = 0; w < warps; w++) {
+  for (int w = 0; w < WARPS; w++) {
     merged_max = fmaxf(merged_max, states[2 * w]);
   }
   float merged_denominator = 0;
   float sum = 0;
-  static_assert(HEAD_DIM <= 4 * WARP, "a thread of four warps has a channel");
-  int channel = threadIdx.x;
-  for (int w = 0; w < warps; w++) {
+  for (int w = 0; w < WARPS; w++) {
     float scale = states[2 * w] == NEGATIVE_INFINITY ? 0.0f : exp2f(states[2 * w] - merged_max);
     merged_denominator = fmaf(states[2 * w + 1], scale, merged_denominator);
     if (channel < HEAD_DIM) {

@@ -208,8 +208,9 @@ final class KeyTables {
   void writeWindows(ByteBuffer target, int firstPart) {
     int table = 0;
     int part = firstPart;
-    for (int c = 0; c < chunks.size(); c++) {
-      Chunk chunk = chunks.get(c);
+    int chunkEnd = 0;
+    for (Chunk chunk : chunks) {
+      chunkEnd += chunk.windows.size();
       for (Window window : chunk.windows) {
         int[] planes = new int[LANES];
         for (Table own : window.tables) {
@@ -222,7 +223,7 @@ final class KeyTables {
           target.putShort((short) plane);
         }
         target.putShort((short) table).putShort((short) window.tables.size());
-        target.putInt(c).putInt(part).putInt(part + chunk.parts());
+        target.putInt(chunkEnd).putInt(part).putInt(part + chunk.parts());
         table += window.tables.size();
       }
       part += chunk.parts();

@@ -82,7 +82,7 @@ final class PackedDecodeKernels {
     int packedSplits = partial.splits() - (tail ? 1 : 0);
     decode.launch(
         stream,
-        new LaunchConfig(packedSplits, heads, rows, plan.threads(), plan.sharedBytes()),
+        new LaunchConfig(packedSplits, heads, rows, PackedDecodePlan.threads(), plan.sharedBytes()),
         queries,
         words,
         codec.wordsPerSlot(),

@@ -10,31 +10,28 @@ import org.turboesm.kv.HeadCodec;
 
 /** How {@code packed_decode.cu} reads one layer, and what it has in shared memory. */
 final class PackedDecodePlan {
+  /** Warps of a block of threads; {@code packed_decode.cu} says the same. */
+  private static final int WARPS = 4;
+
   /**
    * Blocks of tokens of a split; {@code packed_decode.cu} says the same. It is fixed, so that the
-   * order of a sequence's sums does not depend on what else is decoded beside it: four blocks for
-   * each of eight warps share the building of tables.
+   * order of a sequence's sums does not depend on what else is decoded beside it: eight blocks for
+   * each warp share what a split sets up.
    */
   static final int BLOCKS_PER_SPLIT = 32;
 
   private static final int LANES = 32;
 
-  /** Warps of a block of threads, and blocks of tokens a warp that are staged at once. */
-  private record Staging(int warps, int stagedBlocks) {}
+  /** Blocks of a warp that are staged at once at most; {@code packed_decode.cu} says the same. */
+  private static final int MAX_STAGED_BLOCKS = 4;
 
-  private static final List<Staging> STAGINGS =
-      List.of(new Staging(8, 4), new Staging(8, 2), new Staging(8, 1), new Staging(4, 1));
-
-  /** Three blocks of threads, 24 warps, in the 228 KiB of an H100's multiprocessor. */
-  private static final int WANTED_SHARED_BYTES = 74 << 10;
+  /** Four blocks of threads, 16 warps, in the 228 KiB of an H100's multiprocessor. */
+  private static final int WANTED_SHARED_BYTES = 56 << 10;
 
   /** Bytes of {@code struct head_plan}: four ints and, for up to four sets, two. */
   private static final int PLAN_BYTES = 48;
 
   private static final int MAX_SETS = 4;
-
-  /** Warps at most: their outputs merge in the room of the tables. */
-  private static final int MAX_WARPS = STAGINGS.get(0).warps();
 
   /** A lane of value channels may look for planes behind the last. */
   private static final int WORDS_BEHIND_STAGES = 8;
@@ -44,7 +41,7 @@ final class PackedDecodePlan {
   private final List<ValueTables> values;
   private final int tableFloats;
   private final int stageWords;
-  private final Staging staging;
+  private final int stagedBlocks;
 
   PackedDecodePlan(List<HeadCodec> heads) {
     this.headDim = heads.get(0).headDim();
@@ -55,15 +52,15 @@ final class PackedDecodePlan {
             IntStream.of(
                     largest(keys, KeyTables::chunkFloats),
                     largest(values, ValueTables::sharedFloats),
-                    MAX_WARPS * (2 + headDim))
+                    WARPS * (2 + headDim))
                 .max()
                 .orElseThrow());
     this.stageWords = roundUp(largest(heads, PackedDecodePlan::words));
-    this.staging =
-        STAGINGS.stream()
-            .filter(candidate -> sharedBytes(candidate) <= WANTED_SHARED_BYTES)
-            .findFirst()
-            .orElse(STAGINGS.get(STAGINGS.size() - 1));
+    int staged = MAX_STAGED_BLOCKS;
+    while (staged > 1 && sharedBytes(staged) > WANTED_SHARED_BYTES) {
+      staged /= 2;
+    }
+    this.stagedBlocks = staged;
   }
 
   private static <T> int largest(List<T> heads, ToIntFunction<T> size) {
@@ -198,26 +195,26 @@ final class PackedDecodePlan {
   }
 
   /** Threads of a block. */
-  int threads() {
-    return staging.warps() * LANES;
+  static int threads() {
+    return WARPS * LANES;
   }
 
   /** Blocks of tokens a warp whose keys or values have room at once. */
   int stagedBlocks() {
-    return staging.stagedBlocks();
+    return stagedBlocks;
   }
 
   /** Dynamic shared memory of one block of threads. */
   int sharedBytes() {
-    return sharedBytes(staging);
+    return sharedBytes(stagedBlocks);
   }
 
-  private int sharedBytes(Staging candidate) {
+  private int sharedBytes(int staged) {
     int floats =
         tableFloats
             + BLOCKS_PER_SPLIT * LANES
             + roundUp(headDim)
-            + candidate.warps() * candidate.stagedBlocks() * (stageWords + 4)
+            + WARPS * staged * (stageWords + 4)
             + WORDS_BEHIND_STAGES;
     return floats * Float.BYTES
         + maxTables() * KeyTables.TABLE_BYTES
