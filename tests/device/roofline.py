@@ -29,40 +29,54 @@ ISSUED = 4
 LAYERS, HIDDEN, HEADS, HEAD_DIM = 33, 1280, 20, 64
 FFN = 4 * HIDDEN
 BLOCK_TOKENS = 32
-BLOCKS_PER_SPLIT = 16
+BLOCKS_PER_SPLIT = 32
 
-# Instructions of a warp in the SASS of packed_decode.cu (NVRTC 12.9.86, sm_90, HEAD_DIM 64) along the path that a warp takes
-# with WARP_BLOCKS full blocks, by unit: (all, ALU, IMAD, float, shared memory, shuffle). all has the instructions of other units
-# too, and those whose predicate is false.
+# Instructions of a warp in the SASS of packed_decode.cu (NVRTC 12.9.86, sm_90, HEAD_DIM 64) along the path of the first warp of a
+# split of full blocks, by unit: (all, ALU, IMAD, float, shared memory, shuffle). all has the instructions of other units too, and
+# those whose predicate is false.
 WARPS = 4
-WARP_BLOCKS = 4
+WARP_BLOCKS = BLOCKS_PER_SPLIT // WARPS
+STAGED_BLOCKS = 4
+ROUNDS = WARP_BLOCKS // STAGED_BLOCKS
 THREADS = WARPS * WARP
-# One turn of the loop over windows, over all blocks of the warp, by the bits of its tables.
-FULL_WINDOW = {6: (215, 98, 27, 28, 28, 20), 5: (236, 106, 29, 32, 32, 20)}
-# The last window has fewer tables and reads them in a loop of its own, whose turns are each table and block.
-PARTIAL_WINDOW = {6: (166, 66, 41, 8, 8, 20), 5: (172, 66, 45, 8, 8, 20)}
-PARTIAL_TABLE = (9, 4, 2, 1, 1, 0)
-# The sums over subsets aside, softmax, tables of subsets and 2 x 32 channels, over all blocks of the warp.
-VALUES = (550, 157, 105, 60, 68, 20)
-SUBSET_SUM = (35, 16, 1, 10, 8, 0)  # one code of 32 channels over 32 tokens
-# Staging one block's words, by the copies of 16 bytes that the first lane makes.
-STAGE_KEYS = {1: (48, 21, 10, 0, 1, 0), 2: (61, 27, 12, 0, 2, 0), 3: (72, 32, 14, 0, 3, 0)}
-STAGE_VALUES = {1: (44, 13, 12, 0, 1, 0), 2: (57, 18, 15, 0, 2, 0), 3: (68, 22, 18, 0, 3, 0)}
-# Building the tables: one entry, by the channels that share its table, and a window around its entries.
-TABLE_ENTRY = {1: (38, 17, 7, 1, 6, 0), 2: (59, 29, 9, 2, 9, 0)}
-TABLE_WINDOW = (25, 9, 5, 0, 2, 0)
-# The rest of the kernel, once, as the first warp runs it: indices, the query, the windows, what a lane knows of its value
-# channels, merging; and finding the chunk of a window.
-ONCE = (618, 221, 111, 37, 22, 18)
-CHUNK_WINDOW = (8, 4, 1, 0, 1, 0)
 
-# Words of the same bank that 32 random indices of a table want: entries of 64 floats lie two to a bank, and among 32
-# indices some bank has both nearly always; up to 32 floats there is none.
-CONFLICTS = {5: 1, 6: 2}
-# A lane stores the sums of its four subsets one by one, 16 bytes from those of the next lane: four lanes to a bank.
-SUBSET_STORES, SUBSET_STORE_CONFLICTS = 4, 4
-TABLES_OF_WINDOW = {5: 6, 6: 5}
-WINDOW_FLOATS = 36
+# Keys. A window over the staged blocks, before its tables; its tables by twos and, where they are odd, one alone.
+WINDOW = (82, 46, 4, 0, 7, 20)
+TABLE_PAIR = (38, 19, 0, 8, 10, 0)
+TABLE_ALONE = (19, 9, 0, 4, 5, 0)
+# Around the windows of the staged blocks.
+KEY_ROUND = (87, 22, 26, 4, 8, 0)
+# Staging 128 words of the staged blocks, and what stands around it for the values' second turn.
+STAGE = (21, 4, 9, 0, 4, 0)
+STAGE_AGAIN = (26, 11, 7, 0, 4, 0)
+# Building tables: four entries, and each of their channels; and around them.
+TABLE_PART = (22, 8, 6, 0, 1, 0)
+TABLE_CHANNEL = (20, 8, 5, 4, 1, 0)
+CHUNK = (14, 2, 3, 0, 3, 0)
+# Copying 16 rows of 32 values' tables.
+VALUE_ROWS = (12, 4, 3, 0, 1, 0)
+# A block's logits before the keys, its part of the largest, its weights.
+LOGIT = (10, 4, 4, 0, 1, 0)
+LARGEST = (6, 3, 0, 0, 1, 0)
+WEIGHT = (29, 11, 5, 3, 2, 0)
+# Values of a block: around it, the codes of the first and the second 32 channels by the planes that may be set, and 64 look-ups.
+VALUE_BLOCK = (20, 3, 10, 0, 0, 0)
+CODES = (
+    {2: (34, 26, 2, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (82, 57, 14, 0, 8, 0)},
+    {2: (29, 22, 2, 0, 2, 0), 4: (41, 27, 6, 0, 4, 0), 8: (66, 40, 16, 0, 8, 0)},
+)
+VALUE_LOOK_UPS = (206, 69, 0, 64, 72, 0)
+# The rest, once: indices, the query, what reads the head, the constant of keys without bits, the largest, the sum, merging.
+ONCE = (84, 32, 18, 0, 0, 1)  # up to the copies of windows and tables
+ONCE_COPIES = (29, 9, 4, 0, 2, 0)
+ONCE_KEYS = (150, 70, 34, 8, 3, 5)
+ONCE_VALUES = (94, 37, 27, 0, 0, 0)
+ONCE_SOFTMAX = (81, 26, 25, 5, 0, 10)
+ONCE_MERGE = (86, 28, 16, 12, 9, 0)
+
+# Clocks in which shared memory answers 32 random indices of a table of floats, by its bits: the words that the fullest bank
+# holds of them, in the mean.
+RANDOM_CLOCKS = {bits: 1.0 for bits in range(1, 6)} | {6: 2.0, 7: 2.8, 8: 3.2}
 
 # Of a multiprocessor of an H100: shared memory, and what of it the driver keeps of each block of threads.
 SHARED_BYTES = 228 * 1024
@@ -70,51 +84,87 @@ RESERVED_SHARED_BYTES = 1024
 # Of a thread in packed_decode, and of a multiprocessor.
 REGISTERS = 80
 ALL_REGISTERS = 65536
+SHARED_TABLE_BITS = 6  # of narrow codes together, as KeyTables
 
 
 def add(*terms):
     return tuple(sum(n * counts[i] for n, counts in terms) for i in range(6))
 
 
+def key_tables(bits):
+    """The widths of the codes of each table, and the tables of each window, as KeyTables makes them."""
+    tables = []
+    for width in sorted(filter(None, bits), reverse=True):
+        fitting = [table for table in tables if sum(table) + width <= SHARED_TABLE_BITS]
+        if fitting:
+            max(fitting, key=sum).append(width)
+        else:
+            tables.append([width])
+    tables.sort(key=sum, reverse=True)
+    windows = []
+    for table in tables:
+        fitting = [window for window in windows if sum(map(sum, window)) + sum(table) <= WARP]
+        if fitting:
+            fitting[0].append(table)
+        else:
+            windows.append([table])
+    return tables, windows
+
+
 class Codec:
-    """One width of keys and one of values for all channels of a head. Counts are of one block of tokens."""
+    """The widths of a head's key and value channels. Counts are of one block of tokens."""
 
     def __init__(self, name, key_bits, value_bits):
         self.name = name
-        self.key_bits, self.value_bits = key_bits, value_bits
-        self.bytes_of_block = 4 * HEAD_DIM * (key_bits + value_bits)
-        channels_of_table = 6 // key_bits if key_bits < 4 else 1
-        table_bits = key_bits * channels_of_table
-        tables = -(-HEAD_DIM // channels_of_table)
-        full, rest = divmod(tables, TABLES_OF_WINDOW[table_bits])
-        self.windows = full + (rest > 0)
-        self.table_floats = tables << table_bits
-        key_copies, value_copies = (-(-HEAD_DIM * bits // (4 * WARP)) for bits in (key_bits, value_bits))
+        self.tables, self.windows = key_tables(key_bits)
+        self.planes = [sum(key_bits), sum(value_bits)]
+        self.bytes_of_block = 4 * sum(self.planes)
+        widest_first = sorted(value_bits, reverse=True)
+        self.set_bits = [widest_first[i] for i in range(0, HEAD_DIM, WARP)]
+        self.table_floats = sum(max(4, 1 << sum(table)) for table in self.tables)
+        key_copies, value_copies = (-(-planes // (4 * WARP)) for planes in self.planes)
         block = 1 / WARP_BLOCKS  # of what is counted for all blocks of a warp
+        staged = 1 / STAGED_BLOCKS
+        parts_of_thread = -(-self.table_floats // (4 * THREADS))
+        channels = sum(len(table) * max(4, 1 << sum(table)) for table in self.tables) / self.table_floats
+        rows_of_copies = THREADS // 8
         self.parts = {
             "windows of keys": add(
-                (block * full, FULL_WINDOW[table_bits]),
-                (block * (rest > 0), PARTIAL_WINDOW[table_bits]),
-                (rest, PARTIAL_TABLE),
+                (staged * len(self.windows), WINDOW),
+                (staged * sum(len(window) // 2 for window in self.windows), TABLE_PAIR),
+                (staged * sum(len(window) % 2 for window in self.windows), TABLE_ALONE),
+                (staged, KEY_ROUND),
             ),
-            "sums over subsets": add((HEAD_DIM // WARP * (2**value_bits - 1), SUBSET_SUM)),
-            "the rest of softmax and values": add((block, VALUES)),
-            "staging": add((1, STAGE_KEYS[key_copies]), (1, STAGE_VALUES[value_copies])),
-            "building tables": add(
-                (block * self.table_floats / THREADS, TABLE_ENTRY[channels_of_table]), (block * self.windows, TABLE_WINDOW)
+            "codes of values": add(
+                *((1, CODES[i][2 if bits <= 2 else 4 if bits <= 4 else 8]) for i, bits in enumerate(self.set_bits)),
+                (1, VALUE_BLOCK),
             ),
-            "once": add((block, ONCE), (block * self.windows, CHUNK_WINDOW)),
+            "values": VALUE_LOOK_UPS,
+            "softmax": add((1, LOGIT), (1, LARGEST), (1, WEIGHT), (block, ONCE_SOFTMAX)),
+            "staging": add(
+                (staged * key_copies, STAGE),
+                (staged / ROUNDS * value_copies, STAGE),
+                (staged * (ROUNDS - 1) / ROUNDS * value_copies, STAGE_AGAIN),
+            ),
+            "tables": add(
+                (block, CHUNK),
+                (block * parts_of_thread, TABLE_PART),
+                (block * parts_of_thread * channels, TABLE_CHANNEL),
+                (block * sum(-(-(1 << bits) // rows_of_copies) for bits in self.set_bits), VALUE_ROWS),
+            ),
+            "once": add(*((block, counts) for counts in (ONCE, ONCE_COPIES, ONCE_KEYS, ONCE_VALUES, ONCE_MERGE))),
         }
         self.counts = add(*((1, counts) for counts in self.parts.values()))
-        self.conflicts = tables * (CONFLICTS[table_bits] - 1) + SUBSET_STORES * (SUBSET_STORE_CONFLICTS - 1)
+        self.conflicts = sum(RANDOM_CLOCKS[sum(table)] - 1 for table in self.tables)
         # A copy of 16 bytes a lane takes four clocks, one of which is its instruction's.
-        self.copy_clocks = self.bytes_of_block / (4 * SHARED_LANES) - key_copies - value_copies
+        self.copy_clocks = self.bytes_of_block / (4 * SHARED_LANES) * 3 / 4
 
     def shared_bytes(self):
         """Dynamic shared memory of a block of threads, as PackedDecodePlan.sharedBytes."""
-        stage_words = HEAD_DIM * max(self.key_bits, self.value_bits)
-        of_warp = WARP_BLOCKS * (stage_words + 4) + 8 * 16 + WARP
-        return 1024 + 4 * (self.table_floats + HEAD_DIM + self.windows * WINDOW_FLOATS + WARPS * of_warp)
+        tables = max(self.table_floats, 2 * WARP << max(self.set_bits), WARPS * (2 + HEAD_DIM))
+        stages = WARPS * STAGED_BLOCKS * (max(self.planes) + 4) + 8
+        descriptors = 16 * len(self.tables) + 80 * len(self.windows)
+        return 4 * (tables + BLOCKS_PER_SPLIT * WARP + HEAD_DIM + stages) + descriptors
 
     def resident(self):
         """Blocks of threads that a multiprocessor holds: by shared memory and by registers."""
@@ -134,7 +184,20 @@ class Codec:
         }
 
 
-CODECS = [Codec("K3 V3", 3, 3), Codec("K5 V1", 5, 1)]
+# What calibration allotted to a head of the demo model, 3 bits a channel in the mean: each width with its channels.
+ALLOTTED_KEYS = {6: 3, 5: 16, 4: 18, 3: 5, 2: 2, 1: 3, 0: 17}
+ALLOTTED_VALUES = {7: 18, 6: 2, 5: 2, 4: 2, 3: 7, 2: 5, 1: 5, 0: 23}
+
+
+def widths(channels_of_width):
+    return [width for width, channels in channels_of_width.items() for _ in range(channels)]
+
+
+CODECS = [
+    Codec("K3 V3 allotted", widths(ALLOTTED_KEYS), widths(ALLOTTED_VALUES)),
+    Codec("K3 V3", [3] * HEAD_DIM, [3] * HEAD_DIM),
+    Codec("K5 V1", [5] * HEAD_DIM, [1] * HEAD_DIM),
+]
 
 
 def row(*cells):
@@ -154,10 +217,11 @@ def decode_blocks():
     print("### A block of 32 tokens of one head in packed_decode\n")
     head("", *(codec.name for codec in CODECS))
     row("bytes", *(codec.bytes_of_block for codec in CODECS))
-    row("windows of keys", *(codec.windows for codec in CODECS))
+    row("windows of keys", *(len(codec.windows) for codec in CODECS))
+    row("tables of keys", *(len(codec.tables) for codec in CODECS))
     for i, unit in enumerate(("instructions of a warp", "ALU", "IMAD", "float", "shared memory", "shuffles")):
         row(unit, *(f"{codec.counts[i]:.0f}" for codec in CODECS))
-    row("conflicts of banks", *(codec.conflicts for codec in CODECS))
+    row("conflicts of banks", *(f"{codec.conflicts:.0f}" for codec in CODECS))
     row("further clocks of copies", *(f"{codec.copy_clocks:.0f}" for codec in CODECS))
     for limit in CODECS[0].clocks():
         row(f"clocks: {limit}", *(f"{codec.clocks()[limit]:.0f}" for codec in CODECS))

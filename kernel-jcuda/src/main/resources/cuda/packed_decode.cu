@@ -76,8 +76,8 @@ struct key_table {
 // 32 planes of one head's keys.
 struct window {
   unsigned short planes[WARP];  // of each lane among the head's key planes
-  short first_table;            // among the head's
-  short tables;
+  unsigned short first_table;   // among the head's
+  unsigned short tables;
   int chunk_end;   // of the windows whose tables are in shared memory at a time, among the head's
   int first_part;  // of the chunk's tables, among the layer's
   int end_part;
@@ -194,6 +194,18 @@ __device__ __forceinline__ void build_tables(const int4* parts, int begin, int e
   }
 }
 
+// Adds the entries of one table.
+template <int COUNT>
+__device__ __forceinline__ void add_table(float (&sums)[COUNT], const unsigned (&bits)[COUNT],
+                                          const key_table& table) {
+  uint4 words = *reinterpret_cast<const uint4*>(&table);
+#pragma unroll
+  for (int j = 0; j < COUNT; j++) {
+    unsigned offset = (__funnelshift_r(bits[j], bits[j], words.x) & words.y) | words.z;
+    sums[j] += entry_at(offset);
+  }
+}
+
 // Adds what the windows [begin, end) give to the logits of COUNT blocks, whose words are staged.
 // logits: [32] of the first block; those of the warp's next are THREADS further.
 template <int COUNT>
@@ -209,15 +221,15 @@ __device__ __forceinline__ void add_windows(float* logits, const window* windows
     for (int j = 0; j < COUNT; j++) {
       bits[j] = transpose.apply(words[j * staged.stride]);
     }
-    const key_table* next = tables + own.first_table;
-#pragma unroll 2
-    for (int t = own.tables; t > 0; t--) {
-      uint4 table = *reinterpret_cast<const uint4*>(next++);
-#pragma unroll
-      for (int j = 0; j < COUNT; j++) {
-        unsigned offset = (__funnelshift_r(bits[j], bits[j], table.x) & table.y) | table.z;
-        sums[j] += entry_at(offset);
-      }
+    const key_table* table = tables + own.first_table;
+    if (own.tables % 2 != 0) {
+      add_table(sums, bits, *table++);
+    }
+#pragma unroll 1
+    for (int pairs = own.tables / 2; pairs > 0; pairs--) {
+      add_table(sums, bits, table[0]);
+      add_table(sums, bits, table[1]);
+      table += 2;
     }
   }
 #pragma unroll
@@ -229,6 +241,27 @@ __device__ __forceinline__ void add_windows(float* logits, const window* windows
 // The lower of each two fields of a word, of four, two and one bits. They are not const, so that
 // the compiler keeps them as operands, and a choice by mask is one instruction.
 __constant__ unsigned FIELD_MASKS[3] = {0x0F0F0F0Fu, 0x33333333u, 0x55555555u};
+
+// add_windows for as many blocks as are staged.
+__device__ __forceinline__ void add_windows(int count, float* logits, const window* windows,
+                                            int begin, int end, const key_table* tables,
+                                            const stages& staged, const bit_transpose& transpose,
+                                            int lane) {
+  switch (count) {
+    case 1:
+      add_windows<1>(logits, windows, begin, end, tables, staged, transpose, lane);
+      break;
+    case 2:
+      add_windows<2>(logits, windows, begin, end, tables, staged, transpose, lane);
+      break;
+    case 3:
+      add_windows<3>(logits, windows, begin, end, tables, staged, transpose, lane);
+      break;
+    default:
+      add_windows<4>(logits, windows, begin, end, tables, staged, transpose, lane);
+      break;
+  }
+}
 
 // Exchanges bits of two words: afterwards a has both words' bits where mask is set, b's moved up by
 // the distance, and b the others, a's moved down.
@@ -311,6 +344,53 @@ __device__ __forceinline__ void stage_tables_async(const head_plan& plan, int fi
     }
   }
 }
+
+// The value channels of a lane in the sets that are read at a time.
+struct value_channels {
+  int plane[SETS_AT_ONCE];        // its first, among the staged words
+  int bits[SETS_AT_ONCE];         // of the warp's widest
+  unsigned column[SETS_AT_ONCE];  // of its table, in bytes
+
+  __device__ __forceinline__ value_channels(const head_plan& plan, const value_lane* lanes,
+                                            int first_set, int first_plane, int lane) {
+#pragma unroll
+    for (int s = 0; s < SETS_AT_ONCE; s++) {
+      plane[s] = first_plane + lanes[(first_set + s) * WARP + lane].plane;
+      bits[s] = plan.sets[first_set + s].bits;
+      column[s] = (s * WARP + lane) * 4;
+    }
+  }
+
+  // Adds the values of one block's tokens by their weights: of token 8 * k + r at 4 * r + k.
+  __device__ __forceinline__ void add(float (&sums)[SETS_AT_ONCE], const unsigned* words,
+                                      const float* weights) const {
+    unsigned codes[SETS_AT_ONCE][CODE_WORDS];
+#pragma unroll
+    for (int s = 0; s < SETS_AT_ONCE; s++) {
+      if (bits[s] > 4) {
+        load_codes<8>(codes[s], words + plane[s], bits[s]);
+      } else if (bits[s] > 2) {
+        load_codes<4>(codes[s], words + plane[s], bits[s]);
+      } else {
+        load_codes<2>(codes[s], words + plane[s], bits[s]);
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < CODE_WORDS; r++) {
+      float4 four = reinterpret_cast<const float4*>(weights)[r];
+      const float weight[4] = {four.x, four.y, four.z, four.w};
+#pragma unroll
+      for (int s = 0; s < SETS_AT_ONCE; s++) {
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+          // The column's byte, the code's, and two of the column's that are zero.
+          unsigned offset = __byte_perm(codes[s][r], column[s], 0x5504u | k << 4);
+          sums[s] = fmaf(weight[k], entry_at(offset), sums[s]);
+        }
+      }
+    }
+  }
+};
 
 // The scale of the values of the lane's token.
 __device__ __forceinline__ float scale_of_token(const unsigned short* value_scales, int slot,
@@ -420,25 +500,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
       }
       copy_async_wait<0>();
       __syncwarp();
-      float* sums = logits + i * THREADS;
-      switch (count) {
-        case 1:
-          add_windows<1>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
-                         lane);
-          break;
-        case 2:
-          add_windows<2>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
-                         lane);
-          break;
-        case 3:
-          add_windows<3>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
-                         lane);
-          break;
-        default:
-          add_windows<4>(sums, shared_windows, begin, end, shared_key_tables, staged, transpose,
-                         lane);
-          break;
-      }
+      add_windows(count, logits + i * THREADS, shared_windows, begin, end, shared_key_tables,
+                  staged, transpose, lane);
     }
   }
   copy_async_wait<0>();
@@ -471,7 +534,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
   denominator = warp_sum(denominator);
 
-  float sums[SETS] = {};
+  const value_lane* lanes = value_lanes + head * SETS * WARP;
+  float sums[SETS];
 #pragma unroll
   for (int first_set = 0; first_set < SETS; first_set += SETS_AT_ONCE) {
     if (first_set > 0) {
@@ -479,16 +543,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
       stage_tables_async(plan, first_set, value_tables);
       copy_async_commit();
     }
-    int planes[SETS_AT_ONCE];
-    int bits[SETS_AT_ONCE];
-    unsigned column[SETS_AT_ONCE];
-#pragma unroll
-    for (int s = 0; s < SETS_AT_ONCE; s++) {
-      const value_lane* lanes = value_lanes + (head * SETS + first_set + s) * WARP;
-      planes[s] = layout.key_planes % 4 + lanes[lane].plane;
-      bits[s] = plan.sets[first_set + s].bits;
-      column[s] = (s * WARP + lane) * 4;
-    }
+    value_channels channels(plan, lanes, first_set, layout.key_planes % 4, lane);
+    float set_sums[SETS_AT_ONCE] = {};
     copy_async_wait<0>();
     __syncthreads();
     // All is staged, or the first blocks are, for the first sets, and none, for those after.
@@ -507,34 +563,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
         block_words = staged.first;
         next_unstaged += count;
       }
-      unsigned codes[SETS_AT_ONCE][CODE_WORDS];
-#pragma unroll
-      for (int s = 0; s < SETS_AT_ONCE; s++) {
-        if (bits[s] > 4) {
-          load_codes<8>(codes[s], block_words + planes[s], bits[s]);
-        } else if (bits[s] > 2) {
-          load_codes<4>(codes[s], block_words + planes[s], bits[s]);
-        } else {
-          load_codes<2>(codes[s], block_words + planes[s], bits[s]);
-        }
-      }
-      const float4* weights = reinterpret_cast<const float4*>(block_weights);
-#pragma unroll
-      for (int r = 0; r < CODE_WORDS; r++) {
-        float4 four = weights[r];
-        const float weight[4] = {four.x, four.y, four.z, four.w};
-#pragma unroll
-        for (int s = 0; s < SETS_AT_ONCE; s++) {
-#pragma unroll
-          for (int k = 0; k < 4; k++) {
-            // The column's byte, the code's, and two of the column's that are zero.
-            unsigned offset = __byte_perm(codes[s][r], column[s], 0x5504u | k << 4);
-            sums[first_set + s] = fmaf(weight[k], entry_at(offset), sums[first_set + s]);
-          }
-        }
-      }
+      channels.add(set_sums, block_words, block_weights);
       block_words += staged.stride;
       block_weights += THREADS;
+    }
+#pragma unroll
+    for (int s = 0; s < SETS_AT_ONCE; s++) {
+      sums[first_set + s] = set_sums[s];
     }
   }
 
@@ -548,9 +583,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
 #pragma unroll
   for (int s = 0; s < SETS; s++) {
-    int channel = value_lanes[(head * SETS + s) * WARP + lane].channel;
-    if (channel >= 0) {
-      outputs[warp * HEAD_DIM + channel] = sums[s];
+    int own = lanes[s * WARP + lane].channel;
+    if (own >= 0) {
+      outputs[warp * HEAD_DIM + own] = sums[s];
     }
   }
   __syncthreads();

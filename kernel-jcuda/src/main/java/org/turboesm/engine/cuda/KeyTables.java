@@ -212,14 +212,11 @@ final class KeyTables {
     for (Chunk chunk : chunks) {
       chunkEnd += chunk.windows.size();
       for (Window window : chunk.windows) {
-        int[] planes = new int[LANES];
-        for (Table own : window.tables) {
-          int lane = own.position;
-          for (int plane : own.planes()) {
-            planes[lane++] = plane;
-          }
-        }
-        for (int plane : planes) {
+        List<Integer> planes =
+            window.tables.stream().flatMap(own -> own.planes().stream()).toList();
+        for (int lane = 0; lane < LANES; lane++) {
+          // Lanes without a plane read a neighbour's, which costs nothing.
+          int plane = planes.get(Math.min(lane, planes.size() - 1));
           target.putShort((short) plane);
         }
         target.putShort((short) table).putShort((short) window.tables.size());
