@@ -40,43 +40,37 @@ STAGED_BLOCKS = 4
 ROUNDS = WARP_BLOCKS // STAGED_BLOCKS
 THREADS = WARPS * WARP
 
-# Keys. A window over the staged blocks, before its tables; its tables by twos and, where they are odd, one alone.
-WINDOW = (82, 46, 4, 0, 7, 20)
-TABLE_PAIR = (38, 19, 0, 8, 10, 0)
-TABLE_ALONE = (19, 9, 0, 4, 5, 0)
-# Around the windows of the staged blocks.
-KEY_ROUND = (87, 22, 26, 4, 8, 0)
-# Staging 128 words of the staged blocks, and what stands around it for the values' second turn.
-STAGE = (21, 4, 9, 0, 4, 0)
-STAGE_AGAIN = (26, 11, 7, 0, 4, 0)
-# Building tables: four entries, and each of their channels; and around them.
-TABLE_PART = (22, 8, 6, 0, 1, 0)
-TABLE_CHANNEL = (20, 8, 5, 4, 1, 0)
-CHUNK = (14, 2, 3, 0, 3, 0)
-# Copying 16 rows of 32 values' tables.
-VALUE_ROWS = (12, 4, 3, 0, 1, 0)
-# A block's logits before the keys, its part of the largest, its weights.
-LOGIT = (10, 4, 4, 0, 1, 0)
-LARGEST = (6, 3, 0, 0, 1, 0)
-WEIGHT = (29, 11, 5, 3, 2, 0)
-# Values of a block: around it, the codes of the first and the second 32 channels by the planes that may be set, and 64 look-ups.
-VALUE_BLOCK = (20, 3, 10, 0, 0, 0)
-CODES = (
-    {2: (34, 26, 2, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (82, 57, 14, 0, 8, 0)},
-    {2: (29, 22, 2, 0, 2, 0), 4: (41, 27, 6, 0, 4, 0), 8: (66, 40, 16, 0, 8, 0)},
+# A block's keys and values: around them, then by the sets of 32 channels that have any codes. Codes of one set alone, of the first
+# and the second of two, by the planes that may be set; then the look-ups of all.
+KEY_BLOCK = (24, 13, 5, 0, 1, 0)
+VALUE_BLOCK = (13, 7, 0, 0, 0, 0)
+KEY_CODES = (
+    ({2: (32, 24, 1, 0, 2, 0), 4: (41, 28, 6, 0, 4, 0), 8: (65, 41, 14, 0, 8, 0)},),
+    (
+        {2: (33, 26, 1, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (82, 57, 14, 0, 8, 0)},
+        {2: (33, 25, 3, 0, 2, 0), 4: (43, 29, 6, 0, 4, 0), 8: (68, 42, 16, 0, 8, 0)},
+    ),
 )
-VALUE_LOOK_UPS = (206, 69, 0, 64, 72, 0)
-# The rest, once: indices, the query, what reads the head, the constant of keys without bits, the largest, the sum, merging.
-ONCE = (84, 32, 18, 0, 0, 1)  # up to the copies of windows and tables
-ONCE_COPIES = (29, 9, 4, 0, 2, 0)
-ONCE_KEYS = (150, 70, 34, 8, 3, 5)
-ONCE_VALUES = (94, 37, 27, 0, 0, 0)
-ONCE_SOFTMAX = (81, 26, 25, 5, 0, 10)
-ONCE_MERGE = (86, 28, 16, 12, 9, 0)
-
-# Clocks in which shared memory answers 32 random indices of a table of floats, by its bits: the words that the fullest bank
-# holds of them, in the mean.
-RANDOM_CLOCKS = {bits: 1.0 for bits in range(1, 6)} | {6: 2.0, 7: 2.8, 8: 3.2}
+VALUE_CODES = (
+    ({2: (31, 24, 1, 0, 2, 0), 4: (41, 28, 6, 0, 4, 0), 8: (65, 41, 14, 0, 8, 0)},),
+    (
+        {2: (33, 26, 1, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (82, 57, 14, 0, 8, 0)},
+        {2: (30, 24, 1, 0, 2, 0), 4: (42, 28, 6, 0, 4, 0), 8: (66, 42, 14, 0, 8, 0)},
+    ),
+)
+KEY_LOOK_UPS = ((151, 43, 12, 32, 32, 31), (247, 76, 12, 64, 64, 31))
+VALUE_LOOK_UPS = ((105, 32, 0, 32, 40, 0), (201, 65, 0, 64, 72, 0))
+WEIGHT = (32, 10, 9, 4, 2, 0)
+# Staging 128 words of the staged blocks, and what stands around the second turn of keys and of values.
+STAGE = (21, 4, 9, 0, 4, 0)
+STAGE_AGAIN = (39, 11, 13, 0, 0, 0)
+# 16 rows of 32 keys' tables and of 32 values'.
+KEY_ROWS = (13, 4, 2, 4, 1, 0)
+VALUE_ROWS = (12, 4, 3, 0, 1, 0)
+# The rest, once: indices, the query, the tables' places; the largest, the sums; merging.
+ONCE = (334, 149, 60, 14, 1, 6)
+ONCE_VALUES = (172, 56, 45, 12, 2, 15)
+ONCE_MERGE = (88, 27, 16, 12, 9, 0)
 
 # Of a multiprocessor of an H100: shared memory, and what of it the driver keeps of each block of threads.
 SHARED_BYTES = 228 * 1024
@@ -84,31 +78,10 @@ RESERVED_SHARED_BYTES = 1024
 # Of a thread in packed_decode, and of a multiprocessor.
 REGISTERS = 80
 ALL_REGISTERS = 65536
-SHARED_TABLE_BITS = 6  # of narrow codes together, as KeyTables
 
 
 def add(*terms):
     return tuple(sum(n * counts[i] for n, counts in terms) for i in range(6))
-
-
-def key_tables(bits):
-    """The widths of the codes of each table, and the tables of each window, as KeyTables makes them."""
-    tables = []
-    for width in sorted(filter(None, bits), reverse=True):
-        fitting = [table for table in tables if sum(table) + width <= SHARED_TABLE_BITS]
-        if fitting:
-            max(fitting, key=sum).append(width)
-        else:
-            tables.append([width])
-    tables.sort(key=sum, reverse=True)
-    windows = []
-    for table in tables:
-        fitting = [window for window in windows if sum(map(sum, window)) + sum(table) <= WARP]
-        if fitting:
-            fitting[0].append(table)
-        else:
-            windows.append([table])
-    return tables, windows
 
 
 class Codec:
@@ -116,55 +89,40 @@ class Codec:
 
     def __init__(self, name, key_bits, value_bits):
         self.name = name
-        self.tables, self.windows = key_tables(key_bits)
         self.planes = [sum(key_bits), sum(value_bits)]
         self.bytes_of_block = 4 * sum(self.planes)
-        widest_first = sorted(value_bits, reverse=True)
-        self.set_bits = [widest_first[i] for i in range(0, HEAD_DIM, WARP)]
-        self.table_floats = sum(max(4, 1 << sum(table)) for table in self.tables)
-        key_copies, value_copies = (-(-planes // (4 * WARP)) for planes in self.planes)
+        self.set_bits = [sorted(bits, reverse=True)[::WARP] for bits in (key_bits, value_bits)]
         block = 1 / WARP_BLOCKS  # of what is counted for all blocks of a warp
         staged = 1 / STAGED_BLOCKS
-        parts_of_thread = -(-self.table_floats // (4 * THREADS))
-        channels = sum(len(table) * max(4, 1 << sum(table)) for table in self.tables) / self.table_floats
-        rows_of_copies = THREADS // 8
+        copies = sum(-(-planes // (4 * WARP)) for planes in self.planes)
+        key_rows, value_rows = (sum(-(-(1 << bits) // (THREADS // 8)) for bits in sets) for sets in self.set_bits)
         self.parts = {
-            "windows of keys": add(
-                (staged * len(self.windows), WINDOW),
-                (staged * sum(len(window) // 2 for window in self.windows), TABLE_PAIR),
-                (staged * sum(len(window) % 2 for window in self.windows), TABLE_ALONE),
-                (staged, KEY_ROUND),
-            ),
-            "codes of values": add(
-                *((1, CODES[i][2 if bits <= 2 else 4 if bits <= 4 else 8]) for i, bits in enumerate(self.set_bits)),
-                (1, VALUE_BLOCK),
-            ),
-            "values": VALUE_LOOK_UPS,
-            "softmax": add((1, LOGIT), (1, LARGEST), (1, WEIGHT), (block, ONCE_SOFTMAX)),
-            "staging": add(
-                (staged * key_copies, STAGE),
-                (staged / ROUNDS * value_copies, STAGE),
-                (staged * (ROUNDS - 1) / ROUNDS * value_copies, STAGE_AGAIN),
-            ),
-            "tables": add(
-                (block, CHUNK),
-                (block * parts_of_thread, TABLE_PART),
-                (block * parts_of_thread * channels, TABLE_CHANNEL),
-                (block * sum(-(-(1 << bits) // rows_of_copies) for bits in self.set_bits), VALUE_ROWS),
-            ),
-            "once": add(*((block, counts) for counts in (ONCE, ONCE_COPIES, ONCE_KEYS, ONCE_VALUES, ONCE_MERGE))),
+            "keys": add((1, KEY_BLOCK), *self.of_block(self.set_bits[0], KEY_CODES, KEY_LOOK_UPS)),
+            "values": add((1, VALUE_BLOCK), *self.of_block(self.set_bits[1], VALUE_CODES, VALUE_LOOK_UPS)),
+            "weights": WEIGHT,
+            "staging": add((staged * copies, STAGE), (2 * block * (ROUNDS - 1), STAGE_AGAIN)),
+            "tables": add((block * key_rows, KEY_ROWS), (block * value_rows, VALUE_ROWS)),
+            "once": add(*((block, counts) for counts in (ONCE, ONCE_VALUES, ONCE_MERGE))),
         }
         self.counts = add(*((1, counts) for counts in self.parts.values()))
-        self.conflicts = sum(RANDOM_CLOCKS[sum(table)] - 1 for table in self.tables)
-        # A copy of 16 bytes a lane takes four clocks, one of which is its instruction's.
-        self.copy_clocks = self.bytes_of_block / (4 * SHARED_LANES) * 3 / 4
+        # A copy of 16 bytes a lane takes four clocks, one of which is its instruction's; so do four floats of a row.
+        self.copy_clocks = self.bytes_of_block / (4 * SHARED_LANES) * 3 / 4 + 3 * block * (key_rows + value_rows)
+
+    @staticmethod
+    def of_block(set_bits, codes, look_ups):
+        """Codes and look-ups of the sets that have any codes."""
+        coded = [bits for bits in set_bits if bits > 0]
+        if not coded:
+            return []
+        classes = (2 if bits <= 2 else 4 if bits <= 4 else 8 for bits in coded)
+        counted = codes[len(coded) - 1]
+        return [(1, counted[i][planes]) for i, planes in enumerate(classes)] + [(1, look_ups[len(coded) - 1])]
 
     def shared_bytes(self):
         """Dynamic shared memory of a block of threads, as PackedDecodePlan.sharedBytes."""
-        tables = max(self.table_floats, 2 * WARP << max(self.set_bits), WARPS * (2 + HEAD_DIM))
+        tables = max(2 * WARP << max(map(max, self.set_bits)), WARPS * (2 + HEAD_DIM))
         stages = WARPS * STAGED_BLOCKS * (max(self.planes) + 4) + 8
-        descriptors = 16 * len(self.tables) + 80 * len(self.windows)
-        return 4 * (tables + BLOCKS_PER_SPLIT * WARP + HEAD_DIM + stages) + descriptors
+        return 4 * (tables + BLOCKS_PER_SPLIT * WARP + stages)
 
     def resident(self):
         """Blocks of threads that a multiprocessor holds: by shared memory and by registers."""
@@ -180,13 +138,13 @@ class Codec:
             "ALU": alu * WARP / ALU_LANES,
             "IMAD": imad * WARP / IMAD_LANES,
             "float": floats * WARP / FLOAT_LANES,
-            "shared": shared + self.conflicts + self.copy_clocks + shuffles,
+            "shared": shared + self.copy_clocks + shuffles,
         }
 
 
-# What calibration allotted to a head of the demo model, 3 bits a channel in the mean: each width with its channels.
-ALLOTTED_KEYS = {6: 3, 5: 16, 4: 18, 3: 5, 2: 2, 1: 3, 0: 17}
-ALLOTTED_VALUES = {7: 18, 6: 2, 5: 2, 4: 2, 3: 7, 2: 5, 1: 5, 0: 23}
+# What calibration by the default codec allotted to a head of the demo model: each width with its channels.
+ALLOTTED_KEYS = {7: 32, 6: 6, 5: 5, 4: 4, 3: 4, 2: 3, 1: 1, 0: 9}
+ALLOTTED_VALUES = {7: 4, 6: 1, 5: 1, 4: 2, 3: 3, 2: 4, 0: 49}
 
 
 def widths(channels_of_width):
@@ -194,7 +152,7 @@ def widths(channels_of_width):
 
 
 CODECS = [
-    Codec("K3 V3 allotted", widths(ALLOTTED_KEYS), widths(ALLOTTED_VALUES)),
+    Codec("allotted", widths(ALLOTTED_KEYS), widths(ALLOTTED_VALUES)),
     Codec("K3 V3", [3] * HEAD_DIM, [3] * HEAD_DIM),
     Codec("K5 V1", [5] * HEAD_DIM, [1] * HEAD_DIM),
 ]
@@ -217,11 +175,8 @@ def decode_blocks():
     print("### A block of 32 tokens of one head in packed_decode\n")
     head("", *(codec.name for codec in CODECS))
     row("bytes", *(codec.bytes_of_block for codec in CODECS))
-    row("windows of keys", *(len(codec.windows) for codec in CODECS))
-    row("tables of keys", *(len(codec.tables) for codec in CODECS))
     for i, unit in enumerate(("instructions of a warp", "ALU", "IMAD", "float", "shared memory", "shuffles")):
         row(unit, *(f"{codec.counts[i]:.0f}" for codec in CODECS))
-    row("conflicts of banks", *(f"{codec.conflicts:.0f}" for codec in CODECS))
     row("further clocks of copies", *(f"{codec.copy_clocks:.0f}" for codec in CODECS))
     for limit in CODECS[0].clocks():
         row(f"clocks: {limit}", *(f"{codec.clocks()[limit]:.0f}" for codec in CODECS))

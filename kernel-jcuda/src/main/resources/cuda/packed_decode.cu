@@ -1,31 +1,31 @@
 // Decode attention over the packed cache: one query a row, split over the cache's length.
 //
 // A decode step reads every cached word once and computes little with it, so the floor is the
-// words' bytes over the memory's bandwidth. What stands against it is turning bits into numbers,
-// keys and values each in the way that leaves least to add up across lanes:
+// words' bytes over the memory's bandwidth. What stands against it is turning bits into numbers. A
+// word is one plane of one channel, its bits 32 tokens; a lane has a channel:
 //
-//   Keys, a lane a token. A word is one plane of one channel, its bits the 32 tokens; a lane wants
-//   one token's codes. 32 words, a lane a word, are transposed as a matrix of bits in five
-//   exchanges; then each lane has 32 bits of its own token, which are several codes one after the
-//   other. A code needs no multiplication: T[code] = q_c * centroid_c[code] is tabulated in shared
-//   memory once a query. Narrow codes share a table of up to six bits, T the sum over their
-//   channels. A window is 32 planes, chosen by the host so that the codes of a table lie side by
-//   side in it and none crosses its end.
+//   Codes. A lane transposes its own channel's planes, byte by byte, to the codes of its 32 tokens.
+//   It takes nothing from other lanes, and costs most for the widest codes only 48 operations.
 //
-//   Values, a lane a channel. A lane's own words are transposed within it, byte by byte, to the
-//   codes of its 32 tokens, and each is looked up and weighted. Tables lie in columns: row by row
-//   the centroids of one code, a lane a bank. Look-ups never collide, whatever the codes, and an
-//   address is the bytes of code and lane side by side: one byte permute.
+//   Tables lie in columns: row by row the entries of one code, a lane a bank. Look-ups never
+//   collide, whatever the codes, and an address is the bytes of code and lane side by side: one
+//   byte permute. A key's entry is q_c * centroid_c[code], so that a logit is a sum of entries; a
+//   value's is the centroid.
 //
-// Grid (splits, heads, rows); a warp takes every WARPS-th block of its split. It stages the keys of
-// as many of its blocks as have room by asynchronous copies, takes each window over all of these,
-// so that what a window says is read once, and needs no rescaling in its softmax; then the values
-// likewise. Logits and states are in base 2. Shared: sharedBytes of PackedDecodePlan.java.
+//   Sums. Values add up over tokens, within a lane. Logits add up over channels, across lanes, for
+//   32 tokens: the lanes halve the tokens that they have in hand with each exchange, 31 shuffles in
+//   all, and end with one each.
 //
-// Cost a block of 32 tokens: its words' bytes from memory; for each window 8 integer operations and
-// 5 shuffles, for each look-up of a key's table two integer operations, a load from shared memory
-// and an addition; for each 32 value channels 8 to 48 integer operations, and for each of their
-// tokens one, a load and a multiply-add. Instructions and shared memory bound it, not memory
+// Channels are taken in sets of 32, the widest codes first, two sets at a time; a narrower
+// channel's entries repeat, so that bits above its own do not count.
+//
+// Grid (splits, heads, rows); a warp takes every WARPS-th block of its split. It stages the words
+// of as many of its blocks as have room by asynchronous copies: keys, and when the logits are
+// there, values. Logits and states are in base 2. Shared: sharedBytes of PackedDecodePlan.java.
+//
+// Cost a block of 32 tokens: its words' bytes from memory; for each 32 channels of keys and of
+// values 15 to 48 integer operations and, a token, one, a load from shared memory and an addition
+// or a multiply-add; 31 shuffles. Instructions and shared memory bound it, not memory
 // (ROOFLINE.md).
 
 #include "kv_cache.cuh"
@@ -40,53 +40,37 @@
 #define RESIDENT_BLOCKS 6
 #define LOG2_E 1.4426950408889634f
 
-// Value channels are taken in sets of a lane each, and two sets at a time: their tables' rows, of
-// 64 floats, are 256 bytes, so that a code is an address's second byte.
+// Two sets' tables at a time: their rows, of 64 floats, are 256 bytes, so that a code is an
+// address's second byte.
 constexpr int SETS = (HEAD_DIM + WARP - 1) / WARP;
 constexpr int SETS_AT_ONCE = SETS < 2 ? SETS : 2;
+constexpr int MAX_SETS = 4;
 constexpr int ROW_FLOATS = 2 * WARP;
+
+// Of a table's rows a thread takes every ROWS-th, and of each row four floats.
+constexpr int ROW_PARTS = WARP / 4;
+constexpr int ROWS = THREADS / ROW_PARTS;
 
 // Codes of 32 tokens: byte k of word r is that of token 8 * k + r.
 constexpr int CODE_WORDS = BLOCK_TOKENS / 4;
 
 extern __shared__ __align__(128) unsigned char smem_raw[];
 
-// How a head is read; PackedDecodePlan.java writes this and what it names.
-struct value_set {
+// 32 channels; PackedDecodePlan.java writes this and the next.
+struct channel_set {
   int bits;   // the widest of its codes
   int table;  // where its 2^bits rows of 32 centroids start, in floats
 };
 
 struct head_plan {
-  int first_window;
-  int windows;
-  int first_table;
-  int tables;
-  value_set sets[4];
+  channel_set keys[MAX_SETS];
+  channel_set values[MAX_SETS];
 };
 
-// A table of the keys: the codes of some channels are its index.
-struct key_table {
-  unsigned turn;    // of a window's bits to the right, which brings the index to bit 2
-  unsigned mask;    // of the index, times four
-  unsigned offset;  // where it starts in shared memory, in bytes; a multiple of its size
-  unsigned unused;
-};
-
-// 32 planes of one head's keys.
-struct window {
-  unsigned short planes[WARP];  // of each lane among the head's key planes
-  unsigned short first_table;   // among the head's
-  unsigned short tables;
-  int chunk_end;   // of the windows whose tables are in shared memory at a time, among the head's
-  int first_part;  // of the chunk's tables, among the layer's
-  int end_part;
-};
-
-// A lane of a set of value channels.
-struct value_lane {
+// A lane of a set.
+struct lane_channel {
   short channel;  // -1 for none
-  short plane;    // its first, among the head's value planes
+  short plane;    // its first, among the head's key planes or its value planes
 };
 
 // An entry of a table in shared memory, by its offset in bytes.
@@ -94,174 +78,64 @@ __device__ __forceinline__ float entry_at(unsigned offset) {
   return *reinterpret_cast<const float*>(smem_raw + offset);
 }
 
-// The 32 x 32 bits that the lanes hold, transposed: bytes are exchanged in two steps, bits in
-// three. The constants depend on the lane only.
-struct bit_transpose {
-  unsigned bytes[2];
-  unsigned keep[3];
-  unsigned turn[3];
+// The words of a warp's blocks, keys or values, of which some are in shared memory at a time.
+struct staged_words {
+  unsigned* stage;  // of the first block that is staged
+  int stage_stride;
+  int capacity;
+  const unsigned* words;  // of the first block
+  int words_stride;
+  int blocks;
+  int begin;  // where the keys or the values start in a block, rounded down to a multiple of four
+  int count;  // of their words, with what is rounded
+  int next;   // the first block that has not been staged
 
-  __device__ __forceinline__ explicit bit_transpose(int lane) {
-    bytes[0] = opaque((lane & 16) != 0 ? 0x3276u : 0x5410u);
-    bytes[1] = opaque((lane & 8) != 0 ? 0x3715u : 0x6240u);
-    const unsigned low[3] = {0x0F0F0F0Fu, 0x33333333u, 0x55555555u};
-#pragma unroll
-    for (int s = 0; s < 3; s++) {
-      int distance = 4 >> s;
-      bool upper = (lane & distance) != 0;
-      keep[s] = opaque(upper ? ~low[s] : low[s]);
-      turn[s] = opaque(upper ? WARP - distance : distance);
-    }
+  // Both are rounded outwards to multiples of four; the layout keeps a head's words at such.
+  __device__ __forceinline__ void select(int first, int number) {
+    begin = first & ~3;
+    count = ((first + number + 3) & ~3) - begin;
   }
 
-  __device__ __forceinline__ unsigned apply(unsigned x) const {
-    x = __byte_perm(x, __shfl_xor_sync(ALL_LANES, x, 16), bytes[0]);
-    x = __byte_perm(x, __shfl_xor_sync(ALL_LANES, x, 8), bytes[1]);
-#pragma unroll
-    for (int s = 0; s < 3; s++) {
-      unsigned y = __shfl_xor_sync(ALL_LANES, x, 4 >> s);
-      y = __funnelshift_l(y, y, turn[s]);
-      x = (x & keep[s]) | (y & ~keep[s]);
-    }
-    return x;
-  }
-};
-
-// Where the words of a warp's blocks are staged.
-struct stages {
-  unsigned* first;
-  int stride;  // words between two blocks' stages
-
-  // Begins to copy words [begin, begin + count) of the next blocks, each words_stride further; both
-  // are rounded outwards to multiples of four. The layout keeps a head's words at multiples of
-  // four.
-  __device__ __forceinline__ void fill_async(const unsigned* words, int words_stride, int blocks,
-                                             int begin, int count, int lane) const {
-    int copied = ((begin + count + 3) & ~3) - (begin & ~3);
-    const unsigned* source = words + (begin & ~3) + 4 * lane;
-    unsigned* target = first + 4 * lane;
+  // Begins to copy as many blocks from block next on as have room, in place of those before.
+  __device__ __forceinline__ void stage_async(int lane) {
+    int copied = min(blocks - next, capacity);
+    const unsigned* source = words + next * words_stride + begin + 4 * lane;
+    unsigned* target = stage + 4 * lane;
 #pragma unroll 1
-    for (int w = 4 * lane; w < copied; w += 4 * WARP) {
+    for (int w = 4 * lane; w < count; w += 4 * WARP) {
 #pragma unroll
       for (int i = 0; i < MAX_STAGED_BLOCKS; i++) {
-        if (i < blocks) {
-          copy_async(target + i * stride, source + i * words_stride);
+        if (i < copied) {
+          copy_async(target + i * stage_stride, source + i * words_stride);
         }
       }
       source += 4 * WARP;
       target += 4 * WARP;
     }
     copy_async_commit();
+    next += copied;
+  }
+
+  // The same from the first block on, unless all are here.
+  __device__ __forceinline__ void restart_async(int lane) {
+    if (blocks > capacity) {
+      next = 0;
+      stage_async(lane);
+    }
+  }
+
+  // Waits for the blocks from block next on.
+  __device__ __forceinline__ void advance(int lane) {
+    __syncwarp();
+    stage_async(lane);
+    copy_async_wait<0>();
+    __syncwarp();
   }
 };
-
-// Begins to copy structures of a multiple of 16 bytes; all threads of the block.
-template <typename T>
-__device__ __forceinline__ void copy_all_async(T* target, const T* source, int count) {
-  int copies = count * static_cast<int>(sizeof(T) / 16);
-#pragma unroll 1
-  for (int i = threadIdx.x; i < copies; i += THREADS) {
-    copy_async_cached(reinterpret_cast<int4*>(target) + i,
-                      reinterpret_cast<const int4*>(source) + i);
-  }
-}
-
-// The parts [begin, end) of T, by all threads of the block. A part is four entries of a table:
-// where they start in shared memory, in bytes; where the factors of its first channel start, in
-// fours, those of others behind them; up to six channels, a byte each; and their number, in the
-// upper half of w.
-__device__ __forceinline__ void build_tables(const int4* parts, int begin, int end,
-                                             const float* query, const float4* factors) {
-#pragma unroll 1
-  for (int i = begin + threadIdx.x; i < end; i += THREADS) {
-    int4 part = load_cached(parts + i);
-    const float4* own = factors + part.y;
-    unsigned channels = part.z;
-    unsigned more = part.w;
-    float4 sum = make_float4(0, 0, 0, 0);
-#pragma unroll 1
-    for (int k = part.w >> 16; k > 0; k--) {
-      float component = query[channels & 0xFF];
-      channels = __funnelshift_r(channels, more, 8);
-      more >>= 8;
-      float4 factor = load_cached(own++);
-      sum.x = fmaf(component, factor.x, sum.x);
-      sum.y = fmaf(component, factor.y, sum.y);
-      sum.z = fmaf(component, factor.z, sum.z);
-      sum.w = fmaf(component, factor.w, sum.w);
-    }
-    *reinterpret_cast<float4*>(smem_raw + part.x) = sum;
-  }
-}
-
-// Adds the entries of one table.
-template <int COUNT>
-__device__ __forceinline__ void add_table(float (&sums)[COUNT], const unsigned (&bits)[COUNT],
-                                          const key_table& table) {
-  uint4 words = *reinterpret_cast<const uint4*>(&table);
-#pragma unroll
-  for (int j = 0; j < COUNT; j++) {
-    unsigned offset = (__funnelshift_r(bits[j], bits[j], words.x) & words.y) | words.z;
-    sums[j] += entry_at(offset);
-  }
-}
-
-// Adds what the windows [begin, end) give to the logits of COUNT blocks, whose words are staged.
-// logits: [32] of the first block; those of the warp's next are THREADS further.
-template <int COUNT>
-__device__ __forceinline__ void add_windows(float* logits, const window* windows, int begin,
-                                            int end, const key_table* tables, const stages& staged,
-                                            const bit_transpose& transpose, int lane) {
-  float sums[COUNT] = {};
-  for (int i = begin; i < end; i++) {
-    const window& own = windows[i];
-    const unsigned* words = staged.first + own.planes[lane];
-    unsigned bits[COUNT];
-#pragma unroll
-    for (int j = 0; j < COUNT; j++) {
-      bits[j] = transpose.apply(words[j * staged.stride]);
-    }
-    const key_table* table = tables + own.first_table;
-    if (own.tables % 2 != 0) {
-      add_table(sums, bits, *table++);
-    }
-#pragma unroll 1
-    for (int pairs = own.tables / 2; pairs > 0; pairs--) {
-      add_table(sums, bits, table[0]);
-      add_table(sums, bits, table[1]);
-      table += 2;
-    }
-  }
-#pragma unroll
-  for (int j = 0; j < COUNT; j++) {
-    logits[j * THREADS + lane] += sums[j];
-  }
-}
 
 // The lower of each two fields of a word, of four, two and one bits. They are not const, so that
 // the compiler keeps them as operands, and a choice by mask is one instruction.
 __constant__ unsigned FIELD_MASKS[3] = {0x0F0F0F0Fu, 0x33333333u, 0x55555555u};
-
-// add_windows for as many blocks as are staged.
-__device__ __forceinline__ void add_windows(int count, float* logits, const window* windows,
-                                            int begin, int end, const key_table* tables,
-                                            const stages& staged, const bit_transpose& transpose,
-                                            int lane) {
-  switch (count) {
-    case 1:
-      add_windows<1>(logits, windows, begin, end, tables, staged, transpose, lane);
-      break;
-    case 2:
-      add_windows<2>(logits, windows, begin, end, tables, staged, transpose, lane);
-      break;
-    case 3:
-      add_windows<3>(logits, windows, begin, end, tables, staged, transpose, lane);
-      break;
-    default:
-      add_windows<4>(logits, windows, begin, end, tables, staged, transpose, lane);
-      break;
-  }
-}
 
 // Exchanges bits of two words: afterwards a has both words' bits where mask is set, b's moved up by
 // the distance, and b the others, a's moved down.
@@ -323,50 +197,37 @@ __device__ __forceinline__ void load_codes(unsigned (&codes)[CODE_WORDS], const 
   transpose_planes<PLANES>(codes);
 }
 
-// Begins to copy the tables of the sets from first_set on to the start of shared memory, in rows of
-// ROW_FLOATS; all threads of the block.
-__device__ __forceinline__ void stage_tables_async(const head_plan& plan, int first_set,
-                                                   const float* tables) {
-  constexpr int ROW_COPIES = WARP / 4;
-  constexpr int ROWS = THREADS / ROW_COPIES;
-  int row = threadIdx.x / ROW_COPIES;
-  int column = threadIdx.x % ROW_COPIES * 4;
-#pragma unroll
-  for (int s = 0; s < SETS_AT_ONCE; s++) {
-    value_set set = plan.sets[first_set + s];
-    float* target = reinterpret_cast<float*>(smem_raw) + row * ROW_FLOATS + s * WARP + column;
-    const float* source = tables + set.table + row * WARP + column;
-#pragma unroll 1
-    for (int r = row; r < 1 << set.bits; r += ROWS) {
-      copy_async_cached(target, source);
-      target += ROWS * ROW_FLOATS;
-      source += ROWS * WARP;
-    }
-  }
-}
+// The sets of a head's keys or values that are read at a time, as a lane has them.
+struct set_lanes {
+  int plane[SETS_AT_ONCE];        // its channel's first, among the staged words
+  int bits[SETS_AT_ONCE];         // of the set's widest
+  unsigned column[SETS_AT_ONCE];  // of its tables, in bytes
 
-// The value channels of a lane in the sets that are read at a time.
-struct value_channels {
-  int plane[SETS_AT_ONCE];        // its first, among the staged words
-  int bits[SETS_AT_ONCE];         // of the warp's widest
-  unsigned column[SETS_AT_ONCE];  // of its table, in bytes
-
-  __device__ __forceinline__ value_channels(const head_plan& plan, const value_lane* lanes,
-                                            int first_set, int first_plane, int lane) {
+  __device__ __forceinline__ set_lanes(const channel_set* sets, const lane_channel* lanes,
+                                       int first_plane, int lane) {
 #pragma unroll
     for (int s = 0; s < SETS_AT_ONCE; s++) {
-      plane[s] = first_plane + lanes[(first_set + s) * WARP + lane].plane;
-      bits[s] = plan.sets[first_set + s].bits;
+      plane[s] = first_plane + lanes[s * WARP + lane].plane;
+      bits[s] = sets[s].bits;
       column[s] = (s * WARP + lane) * 4;
     }
   }
 
-  // Adds the values of one block's tokens by their weights: of token 8 * k + r at 4 * r + k.
-  __device__ __forceinline__ void add(float (&sums)[SETS_AT_ONCE], const unsigned* words,
-                                      const float* weights) const {
-    unsigned codes[SETS_AT_ONCE][CODE_WORDS];
+  // Sets that have any codes: the widest come first.
+  __device__ __forceinline__ int coded() const {
+    int sets = 0;
 #pragma unroll
     for (int s = 0; s < SETS_AT_ONCE; s++) {
+      sets += bits[s] > 0 ? 1 : 0;
+    }
+    return sets;
+  }
+
+  template <int CODED>
+  __device__ __forceinline__ void load(unsigned (&codes)[CODED][CODE_WORDS],
+                                       const unsigned* words) const {
+#pragma unroll
+    for (int s = 0; s < CODED; s++) {
       if (bits[s] > 4) {
         load_codes<8>(codes[s], words + plane[s], bits[s]);
       } else if (bits[s] > 2) {
@@ -375,22 +236,131 @@ struct value_channels {
         load_codes<2>(codes[s], words + plane[s], bits[s]);
       }
     }
+  }
+
+  // Of the code in byte k of a word, selected by selector_of(k): the column's byte, the code's, and
+  // two of the column's that are zero.
+  __device__ __forceinline__ float look_up(int s, unsigned codes, unsigned selector) const {
+    return entry_at(__byte_perm(codes, column[s], selector));
+  }
+};
+
+__device__ __forceinline__ unsigned selector_of(int k) { return 0x5504u | k << 4; }
+
+// Sums over a set's channels for a block's tokens, a lane a token.
+struct token_sums {
+  unsigned
+      selectors[4];  // of the byte at position i, which belongs to tokens of lanes 8 * i further
+  int lane;
+
+  __device__ __forceinline__ explicit token_sums(int lane) : lane(lane) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      selectors[i] = opaque(selector_of(i ^ lane / CODE_WORDS));
+    }
+  }
+
+  // Each lane keeps the sums of half of its tokens and sends those of the others to the lane that
+  // keeps them: first by the upper bits of a token's number, the byte of a word, of which a lane
+  // reads its own first; then by the lower, the word.
+  template <int CODED>
+  __device__ __forceinline__ float add(const set_lanes& sets, const unsigned* words) const {
+    unsigned codes[CODED][CODE_WORDS];
+    sets.load(codes, words);
+    float sums[CODE_WORDS];
 #pragma unroll
     for (int r = 0; r < CODE_WORDS; r++) {
-      float4 four = reinterpret_cast<const float4*>(weights)[r];
-      const float weight[4] = {four.x, four.y, four.z, four.w};
+      float own[4];
 #pragma unroll
-      for (int s = 0; s < SETS_AT_ONCE; s++) {
+      for (int i = 0; i < 4; i++) {
+        own[i] = sets.look_up(0, codes[0][r], selectors[i]);
 #pragma unroll
-        for (int k = 0; k < 4; k++) {
-          // The column's byte, the code's, and two of the column's that are zero.
-          unsigned offset = __byte_perm(codes[s][r], column[s], 0x5504u | k << 4);
-          sums[s] = fmaf(weight[k], entry_at(offset), sums[s]);
+        for (int s = 1; s < CODED; s++) {
+          own[i] += sets.look_up(s, codes[s][r], selectors[i]);
         }
+      }
+      own[0] += __shfl_xor_sync(ALL_LANES, own[2], 16);
+      own[1] += __shfl_xor_sync(ALL_LANES, own[3], 16);
+      sums[r] = own[0] + __shfl_xor_sync(ALL_LANES, own[1], 8);
+    }
+#pragma unroll
+    for (int distance = CODE_WORDS / 2; distance > 0; distance /= 2) {
+      bool upper = (lane & distance) != 0;
+#pragma unroll
+      for (int r = 0; r < distance; r++) {
+        float kept = upper ? sums[r + distance] : sums[r];
+        float sent = upper ? sums[r] : sums[r + distance];
+        sums[r] = kept + __shfl_xor_sync(ALL_LANES, sent, distance);
+      }
+    }
+    return sums[0];
+  }
+};
+
+// Adds the values of one block's tokens by their weights: of token 8 * k + r at 4 * r + k.
+template <int CODED>
+__device__ __forceinline__ void add_values(float (&sums)[SETS_AT_ONCE], const set_lanes& sets,
+                                           const unsigned* words, const float* weights) {
+  unsigned codes[CODED][CODE_WORDS];
+  sets.load(codes, words);
+#pragma unroll
+  for (int r = 0; r < CODE_WORDS; r++) {
+    float4 four = reinterpret_cast<const float4*>(weights)[r];
+    const float weight[4] = {four.x, four.y, four.z, four.w};
+#pragma unroll
+    for (int s = 0; s < CODED; s++) {
+#pragma unroll
+      for (int k = 0; k < 4; k++) {
+        sums[s] = fmaf(weight[k], sets.look_up(s, codes[s][r], selector_of(k)), sums[s]);
       }
     }
   }
-};
+}
+
+// The tables of keys, times a query; all threads of the block.
+__device__ __forceinline__ void build_key_tables(const channel_set* sets, const lane_channel* lanes,
+                                                 const float* query, const float* tables) {
+  int row = threadIdx.x / ROW_PARTS;
+  int column = threadIdx.x % ROW_PARTS * 4;
+#pragma unroll
+  for (int s = 0; s < SETS_AT_ONCE; s++) {
+    float q[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      int channel = lanes[s * WARP + column + i].channel;
+      q[i] = channel < 0 ? 0.0f : query[channel] * LOG2_E;
+    }
+    float* target = reinterpret_cast<float*>(smem_raw) + row * ROW_FLOATS + s * WARP + column;
+    const float* source = tables + sets[s].table + row * WARP + column;
+#pragma unroll 1
+    for (int r = row; r < 1 << sets[s].bits; r += ROWS) {
+      float4 x = load_cached(reinterpret_cast<const float4*>(source));
+      *reinterpret_cast<float4*>(target) =
+          make_float4(q[0] * x.x, q[1] * x.y, q[2] * x.z, q[3] * x.w);
+      target += ROWS * ROW_FLOATS;
+      source += ROWS * WARP;
+    }
+  }
+}
+
+// Begins to copy the tables of values; all threads of the block.
+__device__ __forceinline__ void stage_value_tables_async(const channel_set* sets,
+                                                         const float* tables) {
+  int row = threadIdx.x / ROW_PARTS;
+  int column = threadIdx.x % ROW_PARTS * 4;
+#pragma unroll
+  for (int s = 0; s < SETS_AT_ONCE; s++) {
+    float* target = reinterpret_cast<float*>(smem_raw) + row * ROW_FLOATS + s * WARP + column;
+    const float* source = tables + sets[s].table + row * WARP + column;
+#pragma unroll 1
+    for (int r = row; r < 1 << sets[s].bits; r += ROWS) {
+      copy_async_cached(target, source);
+      target += ROWS * ROW_FLOATS;
+      source += ROWS * WARP;
+    }
+  }
+  copy_async_commit();
+}
 
 // The scale of the values of the lane's token.
 __device__ __forceinline__ float scale_of_token(const unsigned short* value_scales, int slot,
@@ -404,21 +374,18 @@ __device__ __forceinline__ float scale_of_token(const unsigned short* value_scal
 // words [slots, words_per_slot], value_scales [slots, heads, 32]: kv_cache.cuh
 // first_slots [sequences]; sequences [rows], -1 for a row that is padding; kv_lens [sequences]: the
 // tokens in packed blocks are all of them or, with tail, those of full blocks
-// layouts [heads]; plans [heads]; windows, tables, parts, factors: of the layer
-// key_constants [heads, HEAD_DIM]: the centroids of key channels without bits, else zero
-// value_lanes [heads, SETS, 32]: the widest codes first; value_tables: of the layer
-// splits: of partial_outputs and partial_states
-// staged_blocks: blocks of a warp whose keys or values have room at once, 1 to MAX_STAGED_BLOCKS
-// partial_outputs [rows, heads, splits, HEAD_DIM]; partial_states [rows, heads, splits]: (m, d)
+// layouts [heads]; plans [heads]; lanes [heads, 2, SETS, 32]: keys, then values; tables: of the
+// layer splits: of partial_outputs and partial_states table_floats: of the tables that are in
+// shared memory at a time stage_words: of a head's keys or values in a block at most staged_blocks:
+// blocks of a warp whose keys or values have room at once, 1 to MAX_STAGED_BLOCKS partial_outputs
+// [rows, heads, splits, HEAD_DIM]; partial_states [rows, heads, splits]: (m, d)
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     packed_decode(const float* queries, const unsigned* words, int words_per_slot,
                   const unsigned short* value_scales, const int* first_slots, const int* sequences,
                   const int* kv_lens, const head_layout* layouts, const head_plan* plans,
-                  const window* windows, const key_table* tables, const int4* parts,
-                  const float4* factors, const float* key_constants, const value_lane* value_lanes,
-                  const float* value_tables, int heads, int splits, int tail, int table_floats,
-                  int max_windows, int max_tables, int stage_words, int staged_blocks,
-                  float* partial_outputs, float2* partial_states) {
+                  const lane_channel* lanes, const float* tables, int heads, int splits, int tail,
+                  int table_floats, int stage_words, int staged_blocks, float* partial_outputs,
+                  float2* partial_states) {
   int split = blockIdx.x;
   int head = blockIdx.y;
   int row = blockIdx.z;
@@ -431,140 +398,138 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   int lane = threadIdx.x % WARP;
   // The tables of the keys, of the values and, last, the warps' outputs take turns.
   float* shared_tables = reinterpret_cast<float*>(smem_raw);
-  float* all_logits = shared_tables + table_floats;
-  float* shared_query = all_logits + BLOCKS_PER_SPLIT * WARP;
-  key_table* shared_key_tables =
-      reinterpret_cast<key_table*>(shared_query + (HEAD_DIM + 3) / 4 * 4);
-  window* shared_windows = reinterpret_cast<window*>(shared_key_tables + max_tables);
-  stages staged;
-  staged.stride = stage_words + 4;
-  staged.first = reinterpret_cast<unsigned*>(shared_windows + max_windows) +
-                 warp * staged_blocks * staged.stride;
-
+  float* logits = shared_tables + table_floats + warp * WARP;  // a block's; the next, THREADS on
   head_layout layout = layouts[head];
   const head_plan& plan = plans[head];
-  int window_count = plan.windows;
+  const lane_channel* key_lanes = lanes + head * 2 * SETS * WARP;
+  const lane_channel* value_lanes = key_lanes + SETS * WARP;
   int length = kv_lens[sequence];
   int packed = tail != 0 ? length / BLOCK_TOKENS * BLOCK_TOKENS : length;
   int first_block = split * BLOCKS_PER_SPLIT + warp;
   int end_block = min((split + 1) * BLOCKS_PER_SPLIT, blocks_of(packed));
-  int mine = max(0, (end_block - first_block + WARPS - 1) / WARPS);
-  const unsigned* first_words =
-      words + static_cast<long long>(first_slots[sequence] + first_block) * words_per_slot +
-      layout.first_word;
-  int stride = WARPS * words_per_slot;
-  float* logits = all_logits + warp * WARP;
+  int first_slot = first_slots[sequence] + first_block;
 
-  copy_all_async(shared_windows, windows + plan.first_window, window_count);
-  copy_all_async(shared_key_tables, tables + plan.first_table, plan.tables);
-  copy_async_commit();
-  staged.fill_async(first_words, stride, min(mine, staged_blocks), 0, layout.key_planes, lane);
+  staged_words staged;
+  staged.stage_stride = stage_words + 4;
+  staged.stage =
+      reinterpret_cast<unsigned*>(shared_tables + table_floats + BLOCKS_PER_SPLIT * WARP) +
+      warp * staged_blocks * staged.stage_stride;
+  staged.capacity = staged_blocks;
+  staged.words = words + static_cast<long long>(first_slot) * words_per_slot + layout.first_word;
+  staged.words_stride = WARPS * words_per_slot;
+  staged.blocks = max(0, (end_block - first_block + WARPS - 1) / WARPS);
+  staged.select(0, layout.key_planes);
+  staged.next = 0;
+  staged.stage_async(lane);
+
   const float* query = queries + (static_cast<long long>(row) * heads + head) * HEAD_DIM;
-  int channel = threadIdx.x;
-  if (channel < HEAD_DIM) {
-    shared_query[channel] = query[channel] * LOG2_E;
-  }
-  copy_async_wait<1>();
-  __syncthreads();
-
-  // A channel without bits has one centroid: it adds the same to the logits of all packed tokens,
-  // and nothing to those of a tail.
-  float constant = 0;
-  for (int c = lane; c < HEAD_DIM; c += WARP) {
-    constant = fmaf(shared_query[c], load_cached(key_constants + head * HEAD_DIM + c), constant);
-  }
-  constant = warp_sum(constant);
-#pragma unroll 1
-  for (int i = 0; i < mine; i++) {
-    int token = (first_block + i * WARPS) * BLOCK_TOKENS + lane;
-    logits[i * THREADS + lane] = token < packed ? constant : NEGATIVE_INFINITY;
-  }
-  bit_transpose transpose(lane);
-  int first_staged = 0;  // of the blocks whose keys are staged
-  int end = 0;
-  for (int begin = 0; begin < window_count; begin = end) {
-    const window& first = shared_windows[begin];
-    end = first.chunk_end;
-    if (begin > 0) {
+  token_sums adder(lane);
+  float max = NEGATIVE_INFINITY;
+#pragma unroll
+  for (int first_set = 0; first_set < SETS; first_set += SETS_AT_ONCE) {
+    if (first_set > 0) {
       __syncthreads();
+      staged.restart_async(lane);
     }
-    build_tables(parts, first.first_part, first.end_part, shared_query, factors);
+    set_lanes sets(plan.keys + first_set, key_lanes + first_set * WARP, 0, lane);
+    build_key_tables(plan.keys + first_set, key_lanes + first_set * WARP, query, tables);
+    copy_async_wait<0>();
     __syncthreads();
-#pragma unroll 1
-    for (int i = 0; i < mine; i += staged_blocks) {
-      int count = min(staged_blocks, mine - i);
-      if (i != first_staged) {
-        __syncwarp();
-        staged.fill_async(first_words + i * stride, stride, count, 0, layout.key_planes, lane);
-        first_staged = i;
+    int coded = sets.coded();
+    // Channels without bits have one centroid: they add the same to the logits of all packed
+    // tokens, and nothing to those of a tail.
+    float constant = 0;
+#pragma unroll
+    for (int s = 0; s < SETS_AT_ONCE; s++) {
+      if (s >= coded) {
+        constant += warp_sum(entry_at(sets.column[s]));
       }
-      copy_async_wait<0>();
-      __syncwarp();
-      add_windows(count, logits + i * THREADS, shared_windows, begin, end, shared_key_tables,
-                  staged, transpose, lane);
+    }
+    const unsigned* block_words = staged.stage;
+    max = NEGATIVE_INFINITY;
+#pragma unroll 1
+    for (int i = 0; i < staged.blocks; i++) {
+      if (i == staged.next) {
+        staged.advance(lane);
+        block_words = staged.stage;
+      }
+      float logit = constant;
+      if (coded == 2) {
+        logit += adder.add<SETS_AT_ONCE>(sets, block_words);
+      } else if (coded == 1) {
+        logit += adder.add<1>(sets, block_words);
+      }
+      if (first_set > 0) {
+        logit += logits[i * THREADS + lane];
+      } else if ((first_block + i * WARPS) * BLOCK_TOKENS + lane >= packed) {
+        logit = NEGATIVE_INFINITY;
+      }
+      logits[i * THREADS + lane] = logit;
+      max = fmaxf(max, logit);
+      block_words += staged.stage_stride;
     }
   }
-  copy_async_wait<0>();
+  max = warp_max(max);
   __syncthreads();
 
-  stage_tables_async(plan, 0, value_tables);
-  staged.fill_async(first_words, stride, min(mine, staged_blocks), layout.key_planes,
-                    layout.value_planes, lane);
+  stage_value_tables_async(plan.values, tables);
+  staged.select(layout.key_planes, layout.value_planes);
+  staged.next = 0;
+  staged.stage_async(lane);
   // A block's weights take the place of its logits, in the order in which codes are read: of token
   // 8 * k + r at 4 * r + k.
   int weight_place = lane % CODE_WORDS * 4 + lane / CODE_WORDS;
-  float max = NEGATIVE_INFINITY;
-#pragma unroll 1
-  for (int i = 0; i < mine; i++) {
-    max = fmaxf(max, logits[i * THREADS + lane]);
-  }
-  max = warp_max(max);
   float denominator = 0;
+  float total = 0;  // of the weights, times the tokens' scales
 #pragma unroll 1
-  for (int i = 0; i < mine; i++) {
+  for (int i = 0; i < staged.blocks; i++) {
     float logit = logits[i * THREADS + lane];
     float weight = exp2f(logit - max);
     denominator += weight;
     if (layout.token_scaled_values != 0 && logit != NEGATIVE_INFINITY) {
-      int slot = first_slots[sequence] + first_block + i * WARPS;
-      weight *= scale_of_token(value_scales, slot, heads, head);
+      weight *= scale_of_token(value_scales, first_slot + i * WARPS, heads, head);
     }
+    total += weight;
     __syncwarp();
     logits[i * THREADS + weight_place] = weight;
   }
   denominator = warp_sum(denominator);
+  total = warp_sum(total);
 
-  const value_lane* lanes = value_lanes + head * SETS * WARP;
   float sums[SETS];
 #pragma unroll
   for (int first_set = 0; first_set < SETS; first_set += SETS_AT_ONCE) {
     if (first_set > 0) {
       __syncthreads();
-      stage_tables_async(plan, first_set, value_tables);
-      copy_async_commit();
+      stage_value_tables_async(plan.values + first_set, tables);
+      staged.restart_async(lane);
     }
-    value_channels channels(plan, lanes, first_set, layout.key_planes % 4, lane);
-    float set_sums[SETS_AT_ONCE] = {};
+    set_lanes sets(plan.values + first_set, value_lanes + first_set * WARP, layout.key_planes % 4,
+                   lane);
     copy_async_wait<0>();
     __syncthreads();
-    // All is staged, or the first blocks are, for the first sets, and none, for those after.
-    int next_unstaged = mine <= staged_blocks ? mine : first_set == 0 ? staged_blocks : 0;
-    const unsigned* block_words = staged.first;
+    int coded = sets.coded();
+    float set_sums[SETS_AT_ONCE] = {};
+#pragma unroll
+    for (int s = 0; s < SETS_AT_ONCE; s++) {
+      if (s >= coded) {
+        set_sums[s] = total * entry_at(sets.column[s]);
+      }
+    }
+    const unsigned* block_words = staged.stage;
     const float* block_weights = logits;
 #pragma unroll 1
-    for (int i = 0; i < mine; i++) {
-      if (i == next_unstaged) {
-        __syncwarp();
-        int count = min(mine - i, staged_blocks);
-        staged.fill_async(first_words + i * stride, stride, count, layout.key_planes,
-                          layout.value_planes, lane);
-        copy_async_wait<0>();
-        __syncwarp();
-        block_words = staged.first;
-        next_unstaged += count;
+    for (int i = 0; i < staged.blocks; i++) {
+      if (i == staged.next) {
+        staged.advance(lane);
+        block_words = staged.stage;
       }
-      channels.add(set_sums, block_words, block_weights);
-      block_words += staged.stride;
+      if (coded == 2) {
+        add_values<SETS_AT_ONCE>(set_sums, sets, block_words, block_weights);
+      } else if (coded == 1) {
+        add_values<1>(set_sums, sets, block_words, block_weights);
+      }
+      block_words += staged.stage_stride;
       block_weights += THREADS;
     }
 #pragma unroll
@@ -583,7 +548,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
 #pragma unroll
   for (int s = 0; s < SETS; s++) {
-    int own = lanes[s * WARP + lane].channel;
+    int own = value_lanes[s * WARP + lane].channel;
     if (own >= 0) {
       outputs[warp * HEAD_DIM + own] = sums[s];
     }
@@ -595,6 +560,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   }
   float merged_denominator = 0;
   float sum = 0;
+  int channel = threadIdx.x;
   for (int w = 0; w < WARPS; w++) {
     float scale = states[2 * w] == NEGATIVE_INFINITY ? 0.0f : exp2f(states[2 * w] - merged_max);
     merged_denominator = fmaf(states[2 * w + 1], scale, merged_denominator);

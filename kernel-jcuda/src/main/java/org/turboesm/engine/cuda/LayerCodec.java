@@ -34,18 +34,13 @@ final class LayerCodec implements AutoCloseable {
   private final DeviceBuffer queryMaps;
   private final DeviceBuffer queryBiases;
   private final DeviceBuffer decodePlans;
-  private final DeviceBuffer windows;
-  private final DeviceBuffer keyTables;
-  private final DeviceBuffer keyParts;
-  private final DeviceBuffer keyFactors;
-  private final DeviceBuffer keyConstants;
-  private final DeviceBuffer valueLanes;
-  private final DeviceBuffer valueTables;
+  private final DeviceBuffer decodeLanes;
+  private final DeviceBuffer decodeTables;
   private final DeviceBuffer ranges;
 
   LayerCodec(CudaContext context, List<HeadCodec> heads) {
     this.context = context;
-    this.decodePlan = new PackedDecodePlan(heads);
+    this.decodePlan = new PackedDecodePlan(heads, context.device().sharedBytesPerBlock());
     this.wordsPerSlot = heads.stream().mapToInt(LayerCodec::alignedWords).sum();
     this.tokenScaledValues = heads.stream().anyMatch(HeadCodec::tokenScaledValues);
     try {
@@ -62,13 +57,8 @@ final class LayerCodec implements AutoCloseable {
       queryMaps = keep(matrices(heads.stream().map(HeadCodec::query).toList()));
       queryBiases = keep(biases(heads.stream().map(HeadCodec::query).toList()));
       decodePlans = keep(decodePlan.plans());
-      windows = keep(decodePlan.windows());
-      keyTables = keep(decodePlan.keyTables());
-      keyParts = keep(decodePlan.keyParts());
-      keyFactors = keep(decodePlan.keyFactors());
-      keyConstants = keep(decodePlan.keyConstants());
-      valueLanes = keep(decodePlan.valueLanes());
-      valueTables = keep(decodePlan.valueTables());
+      decodeLanes = keep(decodePlan.lanes());
+      decodeTables = keep(decodePlan.tables());
       ranges = keep(ranges(heads));
     } catch (RuntimeException e) {
       close();
@@ -245,39 +235,14 @@ final class LayerCodec implements AutoCloseable {
     return decodePlans;
   }
 
-  /** {@code struct window}, of all heads. */
-  DeviceBuffer windows() {
-    return windows;
-  }
-
-  /** {@code struct key_table}, of all heads. */
-  DeviceBuffer keyTables() {
-    return keyTables;
-  }
-
-  /** Four entries of a key table each. */
-  DeviceBuffer keyParts() {
-    return keyParts;
-  }
-
-  /** [factors, 4], where the parts say. */
-  DeviceBuffer keyFactors() {
-    return keyFactors;
-  }
-
-  /** [heads, headDim]: the centroids of key channels without bits, else zero. */
-  DeviceBuffer keyConstants() {
-    return keyConstants;
-  }
-
-  /** [heads, sets, 32], {@code struct value_lane}. */
-  DeviceBuffer valueLanes() {
-    return valueLanes;
+  /** [heads, 2, sets, 32], {@code struct lane_channel}. */
+  DeviceBuffer decodeLanes() {
+    return decodeLanes;
   }
 
   /** Where the plans say. */
-  DeviceBuffer valueTables() {
-    return valueTables;
+  DeviceBuffer decodeTables() {
+    return decodeTables;
   }
 
   @Override

@@ -70,8 +70,8 @@ class PackedDecodeTrafficTest {
   /**
    * Copies are of four words: of keys and of values up to three are read behind their end, and of
    * values three before their beginning, nine a head and block. Codes of 1 to 5 bits, 3 in the
-   * mean, give 128 channels some 384 words: 9 are less than 5% from 180 words on. All tables fit in
-   * shared memory at once; of wider codes keys are read once for each chunk of tables.
+   * mean, give 128 channels some 384 words: 9 are less than 5% from 180 words on. (Heads of 128
+   * channels, whose tables are read half at a time, may read their words twice.)
    */
   @ParameterizedTest(name = "length {0}")
   @ValueSource(ints = {1, 32, 33, 1022, 3000})
