@@ -36,41 +36,42 @@ BLOCKS_PER_SPLIT = 32
 # those whose predicate is false.
 WARPS = 4
 WARP_BLOCKS = BLOCKS_PER_SPLIT // WARPS
-STAGED_BLOCKS = 4
-ROUNDS = WARP_BLOCKS // STAGED_BLOCKS
+MAX_STAGED_BLOCKS = 4
+WANTED_RESIDENT_BLOCKS = 4
 THREADS = WARPS * WARP
 
 # A block's keys and values: around them, then by the sets of 32 channels that have any codes. Codes of one set alone, of the first
 # and the second of two, by the planes that may be set; then the look-ups of all.
-KEY_BLOCK = (24, 13, 5, 0, 1, 0)
-VALUE_BLOCK = (13, 7, 0, 0, 0, 0)
+KEY_BLOCK = (17, 10, 1, 0, 1, 0)
+VALUE_BLOCK = (12, 7, 1, 0, 0, 0)
 KEY_CODES = (
-    ({2: (32, 24, 1, 0, 2, 0), 4: (41, 28, 6, 0, 4, 0), 8: (65, 41, 14, 0, 8, 0)},),
+    ({2: (33, 21, 5, 0, 2, 0), 4: (41, 27, 5, 0, 4, 0), 8: (66, 40, 15, 0, 8, 0)},),
     (
-        {2: (33, 26, 1, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (82, 57, 14, 0, 8, 0)},
-        {2: (33, 25, 3, 0, 2, 0), 4: (43, 29, 6, 0, 4, 0), 8: (68, 42, 16, 0, 8, 0)},
+        {2: (34, 25, 3, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (83, 57, 16, 0, 8, 0)},
+        {2: (33, 23, 5, 0, 2, 0), 4: (43, 28, 7, 0, 4, 0), 8: (67, 43, 15, 0, 8, 0)},
     ),
 )
 VALUE_CODES = (
-    ({2: (31, 24, 1, 0, 2, 0), 4: (41, 28, 6, 0, 4, 0), 8: (65, 41, 14, 0, 8, 0)},),
+    ({2: (31, 22, 2, 0, 2, 0), 4: (41, 27, 5, 0, 4, 0), 8: (65, 41, 13, 0, 8, 0)},),
     (
         {2: (33, 26, 1, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (82, 57, 14, 0, 8, 0)},
-        {2: (30, 24, 1, 0, 2, 0), 4: (42, 28, 6, 0, 4, 0), 8: (66, 42, 14, 0, 8, 0)},
+        {2: (30, 21, 4, 0, 2, 0), 4: (41, 27, 6, 0, 4, 0), 8: (65, 42, 14, 0, 8, 0)},
     ),
 )
 KEY_LOOK_UPS = ((151, 43, 12, 32, 32, 31), (247, 76, 12, 64, 64, 31))
 VALUE_LOOK_UPS = ((105, 32, 0, 32, 40, 0), (201, 65, 0, 64, 72, 0))
-WEIGHT = (32, 10, 9, 4, 2, 0)
-# Staging 128 words of the staged blocks, and what stands around the second turn of keys and of values.
-STAGE = (21, 4, 9, 0, 4, 0)
-STAGE_AGAIN = (39, 11, 13, 0, 0, 0)
+WEIGHT = (11, 3, 0, 2, 2, 0)
+# Staging 128 words of the staged blocks, keys and values: the first turn and those after, and what stands around the latter.
+STAGE = ((34, 11, 15, 0, 4, 0), (25, 11, 6, 0, 4, 0))
+STAGE_AGAIN = ((19, 4, 7, 0, 4, 0), (27, 11, 7, 0, 4, 0))
+AGAIN = ((31, 10, 9, 0, 0, 0), (18, 3, 6, 0, 0, 0))
 # 16 rows of 32 keys' tables and of 32 values'.
 KEY_ROWS = (13, 4, 2, 4, 1, 0)
 VALUE_ROWS = (12, 4, 3, 0, 1, 0)
 # The rest, once: indices, the query, the tables' places; the largest, the sums; merging.
-ONCE = (334, 149, 60, 14, 1, 6)
-ONCE_VALUES = (172, 56, 45, 12, 2, 15)
-ONCE_MERGE = (88, 27, 16, 12, 9, 0)
+ONCE = (355, 168, 75, 14, 1, 6)
+ONCE_VALUES = (210, 71, 68, 12, 2, 15)
+ONCE_MERGE = (87, 27, 15, 12, 9, 0)
 
 # Of a multiprocessor of an H100: shared memory, and what of it the driver keeps of each block of threads.
 SHARED_BYTES = 228 * 1024
@@ -92,15 +93,21 @@ class Codec:
         self.planes = [sum(key_bits), sum(value_bits)]
         self.bytes_of_block = 4 * sum(self.planes)
         self.set_bits = [sorted(bits, reverse=True)[::WARP] for bits in (key_bits, value_bits)]
+        staged = range(MAX_STAGED_BLOCKS, 0, -1)
+        self.staged_blocks = max(staged, key=lambda blocks: min(WANTED_RESIDENT_BLOCKS, self.by_shared(blocks)))
+        turns = -(-WARP_BLOCKS // self.staged_blocks)
         block = 1 / WARP_BLOCKS  # of what is counted for all blocks of a warp
-        staged = 1 / STAGED_BLOCKS
-        copies = sum(-(-planes // (4 * WARP)) for planes in self.planes)
+        copies = [-(-planes // (4 * WARP)) for planes in self.planes]
         key_rows, value_rows = (sum(-(-(1 << bits) // (THREADS // 8)) for bits in sets) for sets in self.set_bits)
         self.parts = {
             "keys": add((1, KEY_BLOCK), *self.of_block(self.set_bits[0], KEY_CODES, KEY_LOOK_UPS)),
             "values": add((1, VALUE_BLOCK), *self.of_block(self.set_bits[1], VALUE_CODES, VALUE_LOOK_UPS)),
             "weights": WEIGHT,
-            "staging": add((staged * copies, STAGE), (2 * block * (ROUNDS - 1), STAGE_AGAIN)),
+            "staging": add(
+                *((block * n, counts) for n, counts in zip(copies, STAGE)),
+                *((block * (turns - 1) * n, counts) for n, counts in zip(copies, STAGE_AGAIN)),
+                *((block * (turns - 1), counts) for counts in AGAIN),
+            ),
             "tables": add((block * key_rows, KEY_ROWS), (block * value_rows, VALUE_ROWS)),
             "once": add(*((block, counts) for counts in (ONCE, ONCE_VALUES, ONCE_MERGE))),
         }
@@ -118,16 +125,20 @@ class Codec:
         counted = codes[len(coded) - 1]
         return [(1, counted[i][planes]) for i, planes in enumerate(classes)] + [(1, look_ups[len(coded) - 1])]
 
-    def shared_bytes(self):
+    def shared_bytes(self, staged_blocks):
         """Dynamic shared memory of a block of threads, as PackedDecodePlan.sharedBytes."""
         tables = max(2 * WARP << max(map(max, self.set_bits)), WARPS * (2 + HEAD_DIM))
-        stages = WARPS * STAGED_BLOCKS * (max(self.planes) + 4) + 8
+        key_planes = self.planes[0]
+        stage = max(-(-key_planes // 4) * 4, -(-sum(self.planes) // 4) * 4 - key_planes // 4 * 4)
+        stages = WARPS * staged_blocks * stage
         return 4 * (tables + BLOCKS_PER_SPLIT * WARP + stages)
+
+    def by_shared(self, staged_blocks):
+        return SHARED_BYTES // (self.shared_bytes(staged_blocks) + RESERVED_SHARED_BYTES)
 
     def resident(self):
         """Blocks of threads that a multiprocessor holds: by shared memory and by registers."""
-        by_shared = SHARED_BYTES // (self.shared_bytes() + RESERVED_SHARED_BYTES)
-        return by_shared, ALL_REGISTERS // (REGISTERS * THREADS)
+        return self.by_shared(self.staged_blocks), ALL_REGISTERS // (REGISTERS * THREADS)
 
     def clocks(self):
         """By what may bound it, the clocks of a multiprocessor for one block of tokens of one head."""
@@ -198,7 +209,8 @@ def decode_blocks():
     print()
     print("### Blocks of threads of packed_decode on a multiprocessor\n")
     head("", *(codec.name for codec in CODECS))
-    row("bytes of shared memory of one", *(codec.shared_bytes() for codec in CODECS))
+    row("blocks of tokens a warp, staged at once", *(codec.staged_blocks for codec in CODECS))
+    row("bytes of shared memory of one", *(codec.shared_bytes(codec.staged_blocks) for codec in CODECS))
     row("resident by shared memory", *(codec.resident()[0] for codec in CODECS))
     row("resident by registers", *(codec.resident()[1] for codec in CODECS))
     print()

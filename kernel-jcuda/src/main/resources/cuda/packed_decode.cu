@@ -134,7 +134,7 @@ struct staged_words {
 };
 
 // The lower of each two fields of a word, of four, two and one bits. They are not const, so that
-// the compiler keeps them as operands, and a choice by mask is one instruction.
+// the compiler keeps them as operands, and most choices by mask are one instruction.
 __constant__ unsigned FIELD_MASKS[3] = {0x0F0F0F0Fu, 0x33333333u, 0x55555555u};
 
 // Exchanges bits of two words: afterwards a has both words' bits where mask is set, b's moved up by
@@ -398,7 +398,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   int lane = threadIdx.x % WARP;
   // The tables of the keys, of the values and, last, the warps' outputs take turns.
   float* shared_tables = reinterpret_cast<float*>(smem_raw);
-  float* logits = shared_tables + table_floats + warp * WARP;  // a block's; the next, THREADS on
   head_layout layout = layouts[head];
   const head_plan& plan = plans[head];
   const lane_channel* key_lanes = lanes + head * 2 * SETS * WARP;
@@ -410,10 +409,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   int first_slot = first_slots[sequence] + first_block;
 
   staged_words staged;
-  staged.stage_stride = stage_words + 4;
-  staged.stage =
-      reinterpret_cast<unsigned*>(shared_tables + table_floats + BLOCKS_PER_SPLIT * WARP) +
-      warp * staged_blocks * staged.stage_stride;
+  staged.stage_stride = stage_words;
+  unsigned* stages = reinterpret_cast<unsigned*>(shared_tables + table_floats);
+  staged.stage = stages + warp * staged_blocks * stage_words;
   staged.capacity = staged_blocks;
   staged.words = words + static_cast<long long>(first_slot) * words_per_slot + layout.first_word;
   staged.words_stride = WARPS * words_per_slot;
@@ -421,6 +419,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   staged.select(0, layout.key_planes);
   staged.next = 0;
   staged.stage_async(lane);
+  // The first block's; of the next, THREADS further. They lie behind the stages, where a lane with
+  // fewer planes than its set's widest may read on.
+  float* logits =
+      reinterpret_cast<float*>(stages + WARPS * staged_blocks * stage_words) + warp * WARP;
 
   const float* query = queries + (static_cast<long long>(row) * heads + head) * HEAD_DIM;
   token_sums adder(lane);
@@ -446,6 +448,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
       }
     }
     const unsigned* block_words = staged.stage;
+    float* logit_place = logits + lane;
+    int tokens = packed - first_block * BLOCK_TOKENS - lane;  // from the lane's on
     max = NEGATIVE_INFINITY;
 #pragma unroll 1
     for (int i = 0; i < staged.blocks; i++) {
@@ -460,11 +464,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
         logit += adder.add<1>(sets, block_words);
       }
       if (first_set > 0) {
-        logit += logits[i * THREADS + lane];
-      } else if ((first_block + i * WARPS) * BLOCK_TOKENS + lane >= packed) {
-        logit = NEGATIVE_INFINITY;
+        logit += *logit_place;
       }
-      logits[i * THREADS + lane] = logit;
+      logit = tokens > 0 ? logit : NEGATIVE_INFINITY;
+      *logit_place = logit;
+      tokens -= THREADS;
+      logit_place += THREADS;
       max = fmaxf(max, logit);
       block_words += staged.stage_stride;
     }
@@ -479,19 +484,28 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   // A block's weights take the place of its logits, in the order in which codes are read: of token
   // 8 * k + r at 4 * r + k.
   int weight_place = lane % CODE_WORDS * 4 + lane / CODE_WORDS;
+  float* block_logits = logits;
   float denominator = 0;
-  float total = 0;  // of the weights, times the tokens' scales
 #pragma unroll 1
   for (int i = 0; i < staged.blocks; i++) {
-    float logit = logits[i * THREADS + lane];
+    float logit = block_logits[lane];
     float weight = exp2f(logit - max);
     denominator += weight;
-    if (layout.token_scaled_values != 0 && logit != NEGATIVE_INFINITY) {
-      weight *= scale_of_token(value_scales, first_slot + i * WARPS, heads, head);
-    }
-    total += weight;
     __syncwarp();
-    logits[i * THREADS + weight_place] = weight;
+    block_logits[weight_place] = weight;
+    block_logits += THREADS;
+  }
+  float total = denominator;  // of the weights as values have them
+  if (layout.token_scaled_values != 0) {
+    total = 0;
+    for (int i = 0; i < staged.blocks; i++) {
+      float* weight = logits + i * THREADS + weight_place;
+      // What stands for a token that is not there is nobody's.
+      if (*weight != 0) {
+        *weight *= scale_of_token(value_scales, first_slot + i * WARPS, heads, head);
+      }
+      total += *weight;
+    }
   }
   denominator = warp_sum(denominator);
   total = warp_sum(total);

@@ -48,7 +48,7 @@ class DeviceRunTest {
             "| demo model | decode, packed, int8 |",
             "| device | copy within the device |",
             "| device | bf16 product of cuBLAS |",
-            "| turboesm, K5 V1 mixed |",
+            "| turboesm, K5 V1 allotted |",
             "| turboesm, K1 V1 |",
             "| turboesm, bfloat16 |",
             "| prefill | rotary embedding, packing and attention |",

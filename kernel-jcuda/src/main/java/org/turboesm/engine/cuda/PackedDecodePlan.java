@@ -35,9 +35,6 @@ final class PackedDecodePlan {
   /** Bytes of {@code struct channel_set}. */
   private static final int SET_BYTES = 8;
 
-  /** A lane may look for planes behind a head's last. */
-  private static final int WORDS_BEHIND_STAGES = 8;
-
   private final int headDim;
 
   /** [heads, 2]: keys, then values. */
@@ -60,7 +57,7 @@ final class PackedDecodePlan {
             .toList();
     int largest = sets.stream().mapToInt(ChannelSets::sharedFloats).max().orElseThrow();
     this.tableFloats = Math.max(largest, WARPS * (2 + headDim));
-    this.stageWords = roundUp(heads.stream().mapToInt(PackedDecodePlan::words).max().orElseThrow());
+    this.stageWords = heads.stream().mapToInt(PackedDecodePlan::stagedWords).max().orElseThrow();
     int staged = MAX_STAGED_BLOCKS;
     for (int fewer = staged - 1; fewer > 0; fewer--) {
       if (residentBlocks(fewer, sharedBytesPerBlock)
@@ -76,10 +73,14 @@ final class PackedDecodePlan {
     return Math.min(WANTED_RESIDENT_BLOCKS, bytes / (sharedBytes(staged) + RESERVED_SHARED_BYTES));
   }
 
-  /** Words of a head's keys or values in a block, whichever are more. */
-  private static int words(HeadCodec head) {
+  /**
+   * Words of a head's keys or values in a block, whichever are more, each with those before and
+   * behind that share its first and its last four.
+   */
+  private static int stagedWords(HeadCodec head) {
     int keyWords = head.layout().valueWordsOffset();
-    return Math.max(keyWords, head.layout().wordsPerBlock() - keyWords);
+    int allWords = head.layout().wordsPerBlock();
+    return Math.max(roundUp(keyWords), roundUp(allWords) - keyWords / 4 * 4);
   }
 
   private static int roundUp(int words) {
@@ -122,7 +123,7 @@ final class PackedDecodePlan {
     return tableFloats;
   }
 
-  /** Words that a head's keys or values of one block take at most. */
+  /** Words that a head's keys or values of one block take at most, as they are copied. */
   int stageWords() {
     return stageWords;
   }
@@ -138,11 +139,7 @@ final class PackedDecodePlan {
   }
 
   private int sharedBytes(int staged) {
-    int floats =
-        tableFloats
-            + BLOCKS_PER_SPLIT * LANES
-            + WARPS * staged * (stageWords + 4)
-            + WORDS_BEHIND_STAGES;
+    int floats = tableFloats + BLOCKS_PER_SPLIT * LANES + WARPS * staged * stageWords;
     return floats * Float.BYTES;
   }
 }

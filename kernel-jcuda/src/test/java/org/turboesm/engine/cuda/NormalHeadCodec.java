@@ -2,7 +2,7 @@ package org.turboesm.engine.cuda;
 
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.List;
+import java.util.stream.IntStream;
 import org.turboesm.kv.AffineMap;
 import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
@@ -34,11 +34,20 @@ final class NormalHeadCodec {
     return all;
   }
 
-  /** Widths in turn, as an allotment of bits by channel gives. */
-  static int[] mixed(int headDim, List<Integer> widths) {
-    int[] all = new int[headDim];
-    Arrays.setAll(all, channel -> widths.get(channel % widths.size()));
-    return all;
+  /**
+   * Widths by channel, the widest first.
+   *
+   * @param channels how many of the channels have each width, from 0 bits on
+   */
+  static int[] widths(int headDim, int[] channels) {
+    int[] widestFirst =
+        IntStream.range(0, channels.length)
+            .map(i -> channels.length - 1 - i)
+            .flatMap(bits -> IntStream.generate(() -> bits).limit(channels[bits]))
+            .toArray();
+    return IntStream.range(0, headDim)
+        .map(channel -> widestFirst[channel * widestFirst.length / headDim])
+        .toArray();
   }
 
   private static Codebook codebook(int[] bits) {
