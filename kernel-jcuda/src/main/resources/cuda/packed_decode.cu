@@ -249,8 +249,8 @@ __device__ __forceinline__ unsigned selector_of(int k) { return 0x5504u | k << 4
 
 // Sums over a set's channels for a block's tokens, a lane a token.
 struct token_sums {
-  unsigned
-      selectors[4];  // of the byte at position i, which belongs to tokens of lanes 8 * i further
+  // Of the byte at position i, which a lane exchanges with those 8 * i from it.
+  unsigned selectors[4];
   int lane;
 
   __device__ __forceinline__ explicit token_sums(int lane) : lane(lane) {
@@ -370,15 +370,62 @@ __device__ __forceinline__ float scale_of_token(const unsigned short* value_scal
   return __uint_as_float(scale << 16);
 }
 
+// Merges the warps' states, in the room of the tables, and stores them. sums: of the lane's
+// channels.
+__device__ __forceinline__ void merge_warps(const float (&sums)[SETS], const lane_channel* lanes,
+                                            float max, float denominator, int warp, int lane,
+                                            float* output, float2* state) {
+  float* states = reinterpret_cast<float*>(smem_raw);
+  float* outputs = states + 2 * WARPS;
+  __syncthreads();
+  if (lane == 0) {
+    states[2 * warp] = max;
+    states[2 * warp + 1] = denominator;
+  }
+#pragma unroll
+  for (int s = 0; s < SETS; s++) {
+    int channel = lanes[s * WARP + lane].channel;
+    if (channel >= 0) {
+      outputs[warp * HEAD_DIM + channel] = sums[s];
+    }
+  }
+  __syncthreads();
+  float merged_max = NEGATIVE_INFINITY;
+#pragma unroll
+  for (int w = 0; w < WARPS; w++) {
+    merged_max = fmaxf(merged_max, states[2 * w]);
+  }
+  float merged_denominator = 0;
+  float sum = 0;
+  int channel = threadIdx.x;
+#pragma unroll
+  for (int w = 0; w < WARPS; w++) {
+    float scale = states[2 * w] == NEGATIVE_INFINITY ? 0.0f : exp2f(states[2 * w] - merged_max);
+    merged_denominator = fmaf(states[2 * w + 1], scale, merged_denominator);
+    if (channel < HEAD_DIM) {
+      sum = fmaf(outputs[w * HEAD_DIM + channel], scale, sum);
+    }
+  }
+  if (channel == 0) {
+    *state = make_float2(merged_max, merged_denominator);
+  }
+  if (channel < HEAD_DIM) {
+    output[channel] = sum;
+  }
+}
+
 // queries [rows, heads, HEAD_DIM], scaled and transformed by A^-T
 // words [slots, words_per_slot], value_scales [slots, heads, 32]: kv_cache.cuh
 // first_slots [sequences]; sequences [rows], -1 for a row that is padding; kv_lens [sequences]: the
 // tokens in packed blocks are all of them or, with tail, those of full blocks
-// layouts [heads]; plans [heads]; lanes [heads, 2, SETS, 32]: keys, then values; tables: of the
-// layer splits: of partial_outputs and partial_states table_floats: of the tables that are in
-// shared memory at a time stage_words: of a head's keys or values in a block at most staged_blocks:
-// blocks of a warp whose keys or values have room at once, 1 to MAX_STAGED_BLOCKS partial_outputs
-// [rows, heads, splits, HEAD_DIM]; partial_states [rows, heads, splits]: (m, d)
+// layouts [heads]; plans [heads]; tables: of the layer
+// lanes [heads, 2, SETS, 32]: of keys, then of values
+// splits: of partial_outputs and partial_states
+// table_floats: of the tables that are in shared memory at a time
+// stage_words: of a head's keys or values in a block at most, as they are copied
+// staged_blocks: of a warp, whose keys or values have room at once; 1 to MAX_STAGED_BLOCKS
+// partial_outputs [rows, heads, splits, HEAD_DIM]
+// partial_states [rows, heads, splits]: (m, d)
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     packed_decode(const float* queries, const unsigned* words, int words_per_slot,
                   const unsigned short* value_scales, const int* first_slots, const int* sequences,
@@ -498,6 +545,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   float total = denominator;  // of the weights as values have them
   if (layout.token_scaled_values != 0) {
     total = 0;
+#pragma unroll 1
     for (int i = 0; i < staged.blocks; i++) {
       float* weight = logits + i * THREADS + weight_place;
       // What stands for a token that is not there is nobody's.
@@ -552,41 +600,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     }
   }
 
-  // The warps' states merge in the room of the tables.
-  __syncthreads();
-  float* states = shared_tables;
-  float* outputs = states + 2 * WARPS;
-  if (lane == 0) {
-    states[2 * warp] = max;
-    states[2 * warp + 1] = denominator;
-  }
-#pragma unroll
-  for (int s = 0; s < SETS; s++) {
-    int own = value_lanes[s * WARP + lane].channel;
-    if (own >= 0) {
-      outputs[warp * HEAD_DIM + own] = sums[s];
-    }
-  }
-  __syncthreads();
-  float merged_max = NEGATIVE_INFINITY;
-  for (int w = 0; w < WARPS; w++) {
-    merged_max = fmaxf(merged_max, states[2 * w]);
-  }
-  float merged_denominator = 0;
-  float sum = 0;
-  int channel = threadIdx.x;
-  for (int w = 0; w < WARPS; w++) {
-    float scale = states[2 * w] == NEGATIVE_INFINITY ? 0.0f : exp2f(states[2 * w] - merged_max);
-    merged_denominator = fmaf(states[2 * w + 1], scale, merged_denominator);
-    if (channel < HEAD_DIM) {
-      sum = fmaf(outputs[w * HEAD_DIM + channel], scale, sum);
-    }
-  }
   long long partial = (static_cast<long long>(row) * heads + head) * splits + split;
-  if (threadIdx.x == 0) {
-    partial_states[partial] = make_float2(merged_max, merged_denominator);
-  }
-  if (channel < HEAD_DIM) {
-    partial_outputs[partial * HEAD_DIM + channel] = sum;
-  }
+  merge_warps(sums, value_lanes, max, denominator, warp, lane, partial_outputs + partial * HEAD_DIM,
+              partial_states + partial);
 }
