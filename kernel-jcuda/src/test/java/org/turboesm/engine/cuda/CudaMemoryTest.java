@@ -21,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.CudaDriver;
+import org.turboesm.engine.DecodeSession;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.KvPrecision;
@@ -32,6 +33,9 @@ import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
+import org.turboesm.kv.RandomCodec;
 
 /** What the engine takes of a device's memory, and what it does where that is too little. */
 @Tag("cuda")
@@ -40,6 +44,10 @@ class CudaMemoryTest {
 
   /** Rotary angles of the first positions, cosines and sines. */
   private static final long ROTARY_BYTES = 4096L * SmallModel.CONFIG.headDim() * Float.BYTES;
+
+  /** What the plan leaves to the reserve, 4 KiB a head. */
+  private static final long LOOK_UP_BYTES =
+      4096L * SmallModel.CONFIG.layers() * SmallModel.CONFIG.heads();
 
   @TempDir Path folder;
 
@@ -71,6 +79,52 @@ class CudaMemoryTest {
       device.makeCurrent();
       assertThat(device.freeBytes()).isEqualTo(free);
     }
+  }
+
+  /** Heads of 49 words of keys and 50 of values, which are padded to 100. */
+  @ParameterizedTest
+  @CsvSource({"false, false", "false, true", "true, true"})
+  void codecAndCacheTakeWhatIsPlanned(boolean tokenScaled, boolean tail) {
+    int headDim = SmallModel.CONFIG.headDim();
+    int[] keyBits = NormalHeadCodec.uniform(headDim, 2);
+    int[] valueBits = NormalHeadCodec.uniform(headDim, 2);
+    keyBits[0] += 1;
+    valueBits[0] += 2;
+    HeadCodec head = NormalHeadCodec.of(keyBits, valueBits);
+    KvCodec codec =
+        NormalHeadCodec.model(
+            SmallModel.CONFIG.layers(),
+            SmallModel.CONFIG.heads(),
+            tokenScaled ? RandomCodec.withTokenScales(head) : head,
+            tail);
+    MemoryPlan plan = new MemoryPlan(SmallModel.CONFIG, Precision.BF16);
+    // As many blocks as 101 tokens of three proteins can have: 33 and 65 end in one of one token.
+    TokenBatch batch = SmallModel.batch(3, 33, 65);
+    int[] capacities = batch.lengths();
+    long planned =
+        plan.packedKvBytes(batch.size(), 3, 99.0 / headDim)
+            + (tokenScaled ? plan.valueScaleBytes(batch.size(), 3) : 0)
+            + (tail ? plan.tailBytes(3) : 0);
+    try (CudaContext device = CudaContext.open(CudaDriver.get().device(0));
+        EsmWeights weights = SmallModel.weights(folder);
+        EsmEngine engine = EsmEngines.open("cuda", "bf16", weights)) {
+      // The lane and its room, and the rotary angles.
+      engine.encode(batch, ForwardObserver.NONE);
+      long free = device.freeBytes();
+      try (TurboEngine turbo = engine.turbo(codec)) {
+        long onDevice = free - device.freeBytes();
+        assertThat(onDevice - plan.foldedBytes() - plan.codecBytes()).isBetween(0L, LOOK_UP_BYTES);
+        open(turbo, batch, capacities).close();
+        free = device.freeBytes();
+        try (DecodeSession session = open(turbo, batch, capacities)) {
+          assertThat(free - device.freeBytes()).isEqualTo(planned);
+        }
+      }
+    }
+  }
+
+  private static DecodeSession open(TurboEngine turbo, TokenBatch batch, int[] capacities) {
+    return turbo.prefill(batch, capacities, KvPrecision.PACKED, ForwardObserver.NONE);
   }
 
   private static void runAll(EsmEngine engine) {
