@@ -163,6 +163,8 @@ final class LanePool implements AutoCloseable {
     try {
       return new Kept<>(lease, reservation.on(lane));
     } catch (RuntimeException | Error e) {
+      // It may have begun its work.
+      lane.abandon();
       lease.close();
       throw e;
     }
