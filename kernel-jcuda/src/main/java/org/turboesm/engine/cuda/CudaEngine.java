@@ -99,6 +99,11 @@ final class CudaEngine implements EsmEngine {
   }
 
   @Override
+  public <T> T runAlone(Supplier<T> work) {
+    return lanes.runAlone(work);
+  }
+
+  @Override
   public float[] encode(TokenBatch batch, ForwardObserver observer) {
     return lanes.run(lane -> encode(lane, batch, observer, PassResult.HIDDEN_STATES));
   }
