@@ -33,6 +33,7 @@ public final class CalibrationPasses {
    * @param codecs to be fitted: what none of them needs is not accumulated
    * @param sequences residues, cleaned
    * @return an accumulator a layer
+   * @throws org.turboesm.OutOfDeviceMemoryException if the protein taken last does not fit alone
    */
   public static List<MomentAccumulator> moments(
       EsmEngine engine, List<CodecSpec> codecs, OutputGrams grams, Iterator<String> sequences) {
@@ -68,6 +69,7 @@ public final class CalibrationPasses {
    * @param spec of the transforms
    * @param transforms of each layer
    * @return an accumulator a layer
+   * @throws org.turboesm.OutOfDeviceMemoryException if the protein taken last does not fit alone
    */
   public static List<HistogramAccumulator> histograms(
       EsmEngine engine,
@@ -224,12 +226,17 @@ public final class CalibrationPasses {
       EsmEngine engine, OutputGrams grams, Iterator<String> sequences, AttentionInputs action) {
     while (sequences.hasNext()) {
       TokenBatch protein = TokenBatch.of(List.of(EsmTokenizer.tokenize(sequences.next())));
-      engine.encode(
-          protein,
+      ForwardObserver observer =
           new ForwardObserver() {
+            private int accepted;
+
             @Override
             public void attention(
                 int layer, float[] queries, float[] keys, float[] values, float[] output) {
+              if (layer < accepted) {
+                // Of a run that ran out of memory; this one gives the same.
+                return;
+              }
               TokenImportance importance =
                   grams == null
                       ? TokenImportance.equal(protein.size())
@@ -242,8 +249,10 @@ public final class CalibrationPasses {
                           squares(engine.projectAttention(layer, output, protein.size())),
                           protein.size());
               action.accept(layer, queries, keys, values, importance);
+              accepted = layer + 1;
             }
-          });
+          };
+      engine.runBesideOrAlone(() -> engine.encode(protein, observer));
     }
   }
 

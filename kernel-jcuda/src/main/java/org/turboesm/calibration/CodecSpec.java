@@ -190,6 +190,16 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
     return recipe().has(Trait.SIGN_BESIDE);
   }
 
+  /** Mean bits of a key and a value together, as they are packed. */
+  public double packedBits() {
+    return keyBits + valueBits + (sign() ? 1 : 0);
+  }
+
+  /** Whether each token's values have a scale of their own. */
+  public boolean tokenScaledValues() {
+    return recipe().has(Trait.TOKEN_SCALED_VALUES);
+  }
+
   /** Whether decode keeps an unfilled block in full precision. */
   public boolean tail() {
     return recipe().has(Trait.TAIL);

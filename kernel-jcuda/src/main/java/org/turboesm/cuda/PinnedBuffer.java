@@ -8,6 +8,7 @@ import java.nio.ShortBuffer;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcuda.Pointer;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /** Host memory that the device copies from and to by itself, beside its other work. */
@@ -17,16 +18,31 @@ public final class PinnedBuffer implements AutoCloseable {
   private final long bytes;
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  /** Allocates less than 2 GiB: what one Java buffer can show. */
+  /**
+   * Allocates less than 2 GiB: what one Java buffer can show.
+   *
+   * @throws CudaException also where memory is wanting: it is the host's, so that no smaller batch
+   *     and no wait for the device's memory helps
+   */
   public PinnedBuffer(CudaContext context, long bytes) {
     if (bytes <= 0 || bytes > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(bytes + " bytes of pinned memory");
     }
     this.context = context;
     this.bytes = bytes;
-    context.check(
-        JCudaDriver.cuMemHostAlloc(pointer, bytes, 0),
-        () -> String.format(Locale.ROOT, "allocating %,d bytes of pinned host memory", bytes));
+    int status = JCudaDriver.cuMemHostAlloc(pointer, bytes, 0);
+    String call = String.format(Locale.ROOT, "page-locking %,d bytes of host memory", bytes);
+    if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+      throw new CudaException(
+          call
+              + " failed with "
+              + CudaStatus.describe(status)
+              + "; this machine's memory is wanting, not the GPU's: run fewer tasks on a GPU"
+              + " (--tasks-per-gpu), leave"
+              + " the process more memory beyond the Java heap (on Spark"
+              + " spark.executor.memoryOverhead), or raise the limit that ulimit -l shows");
+    }
+    context.check(status, () -> call);
   }
 
   Pointer pointer() {

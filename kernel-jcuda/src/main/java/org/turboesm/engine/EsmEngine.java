@@ -1,5 +1,7 @@
 package org.turboesm.engine;
 
+import java.util.function.Supplier;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.esm2.ForwardObserver;
 import org.turboesm.esm2.TokenBatch;
@@ -68,6 +70,33 @@ public interface EsmEngine extends AutoCloseable {
    * weights. The result shares this engine's other weights and must be closed before it.
    */
   TurboEngine turbo(KvCodec codec);
+
+  /**
+   * Runs work of several calls, in which observers call the engine too. Where it runs out of memory
+   * that others may have had, it is run once more while nobody else's calls take any.
+   *
+   * @param work leaves nothing behind where it throws {@link OutOfDeviceMemoryException}; the
+   *     thread has no session open and is in no call of this engine
+   * @throws OutOfDeviceMemoryException if it does not fit alone
+   */
+  default <T> T runBesideOrAlone(Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (OutOfDeviceMemoryException e) {
+      if (!e.besideOthers()) {
+        throw e;
+      }
+    }
+    return runAlone(work);
+  }
+
+  /**
+   * Runs work while nobody else's calls take memory of the device: it waits for those, as later
+   * ones for it.
+   */
+  default <T> T runAlone(Supplier<T> work) {
+    return work.get();
+  }
 
   /**
    * Whether calls can still succeed: false for good once the device is lost or its context has

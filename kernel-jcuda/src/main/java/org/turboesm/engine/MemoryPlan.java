@@ -1,6 +1,7 @@
 package org.turboesm.engine;
 
 import java.util.List;
+import org.turboesm.cuda.DeviceBlas;
 import org.turboesm.esm2.EsmConfig;
 import org.turboesm.kv.PackedKvLayout;
 
@@ -32,6 +33,15 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
    * @param product what a product leaves
    */
   private record ElementBytes(int weight, int activation, int linearInput, int product) {}
+
+  /** Passes that an engine runs at a time, and as many decode sessions that it has open. */
+  public static final int LANES = 2;
+
+  /** Words of a head's block are padded to 16 bytes. */
+  private static final int WORD_ALIGNMENT = 4;
+
+  /** The codec's maps are kept a second time, in tiles of so many channels. */
+  private static final int MAP_TILE = 16;
 
   /** A scale an output channel of int8 weights, and each bias. */
   private static final int VECTOR_BYTES = Float.BYTES;
@@ -84,12 +94,31 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
   }
 
   /**
+   * What cuBLAS works in, whatever the batch: each lane's own.
+   *
+   * @param sessions whether decode sessions are opened, which have lanes beside those of passes
+   */
+  public static long workspaceBytes(boolean sessions) {
+    return (sessions ? 2 : 1) * LANES * DeviceBlas.WORKSPACE_BYTES;
+  }
+
+  /**
    * What modes turbo and decode keep beside the weights: W_v and W_o of every layer with the
-   * codec's value transform folded in. Its tables and key transforms come on top: {@link
-   * org.turboesm.kv.KvCodec#tableBytes()}.
+   * codec's value transform folded in. {@link #codecBytes} come on top.
    */
   public long foldedBytes() {
     return config.layers() * 2 * linear(config.hiddenSize(), config.hiddenSize());
+  }
+
+  /**
+   * The codec's maps of keys and queries, floats, as they are fitted and as kernels read them. Its
+   * look-up tables, of which only a calibration knows the size, are a few KiB a head.
+   */
+  public long codecBytes() {
+    long headDim = config.headDim();
+    long tiled = (headDim + MAP_TILE - 1) / MAP_TILE * MAP_TILE;
+    long elements = headDim * (headDim + 1) + tiled * tiled;
+    return 2L * config.layers() * config.heads() * elements * Float.BYTES;
   }
 
   /**
@@ -120,15 +149,34 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
   }
 
   /**
-   * The packed cache of tokens in all layers and heads, in blocks of {@link
-   * PackedKvLayout#BLOCK_TOKENS}; the sequences' tails are {@link #tailBytes}.
-   *
-   * @param bits of a token in one channel, key and value together, on average
+   * The most blocks of {@link PackedKvLayout#BLOCK_TOKENS} that tokens can take in all: each
+   * sequence may end in one that is not full.
    */
-  public long packedKvBytes(long tokens, double bits) {
-    long blocks = (tokens + PackedKvLayout.BLOCK_TOKENS - 1) / PackedKvLayout.BLOCK_TOKENS;
-    double bitsPerBlock = bits * config.hiddenSize() * PackedKvLayout.BLOCK_TOKENS;
-    return (long) Math.ceil(blocks * config.layers() * bitsPerBlock / Byte.SIZE);
+  private static long blocks(long tokens, long sequences) {
+    return (tokens + sequences * (PackedKvLayout.BLOCK_TOKENS - 1)) / PackedKvLayout.BLOCK_TOKENS;
+  }
+
+  /**
+   * The most that the packed cache of tokens takes, in all layers and heads. The sequences' tails
+   * are {@link #tailBytes}, a scale for each token's values {@link #valueScaleBytes}.
+   *
+   * @param sequences that the tokens are of
+   * @param bits of a token in one channel, key and value together; over the channels of each head
+   *     they are whole
+   */
+  public long packedKvBytes(long tokens, long sequences, double bits) {
+    long words = Math.round(bits * config.headDim());
+    long padded = (words + WORD_ALIGNMENT - 1) / WORD_ALIGNMENT * WORD_ALIGNMENT;
+    return blocks(tokens, sequences) * config.layers() * config.heads() * padded * Integer.BYTES;
+  }
+
+  /** What a codec that scales each token's values keeps of them beside {@link #packedKvBytes}. */
+  public long valueScaleBytes(long tokens, long sequences) {
+    return blocks(tokens, sequences)
+        * config.layers()
+        * config.heads()
+        * PackedKvLayout.BLOCK_TOKENS
+        * Short.BYTES;
   }
 
   /** The same cache unpacked, as floats. */

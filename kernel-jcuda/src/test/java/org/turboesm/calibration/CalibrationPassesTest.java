@@ -113,6 +113,18 @@ class CalibrationPassesTest {
     assertThat(FittedCalibration.codec(engine, weights, SPEC, partitions)).isEqualTo(expected);
   }
 
+  /** Each protein's layers before the one that fails have been counted by then. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void proteinsThatAreRunAgainCountOnce(int crowdedLayer) {
+    CrowdedEngine crowded = new CrowdedEngine(engine, crowdedLayer);
+
+    assertThat(FittedCalibration.codec(crowded, weights, SPEC, List.of(proteins)))
+        .isEqualTo(expected);
+    // In both passes.
+    assertThat(crowded.runsAlone()).isEqualTo(2 * proteins.size());
+  }
+
   @Test
   void otherProteinsGiveAnotherCodec() {
     assertThat(FittedCalibration.codec(engine, weights, SPEC, List.of(proteins.subList(1, 14))))

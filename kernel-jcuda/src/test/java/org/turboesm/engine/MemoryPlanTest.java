@@ -67,8 +67,30 @@ class MemoryPlanTest {
     Arrays.fill(valueBits, 2);
     long head = new PackedKvLayout(keyBits, valueBits, false).packedBytes(tokens);
 
-    assertThat(new MemoryPlan(SMALL, Precision.F32).packedKvBytes(tokens, 5))
+    assertThat(new MemoryPlan(SMALL, Precision.F32).packedKvBytes(tokens, 1, 5))
         .isEqualTo(3 * 2 * head);
+  }
+
+  @Test
+  void eachProteinMayEndInABlockThatIsNotFull() {
+    MemoryPlan plan = new MemoryPlan(SMALL, Precision.F32);
+
+    // (100 + 7 * 31) / 32 is 9: six proteins of one token and one of 94, three blocks.
+    assertThat(plan.packedKvBytes(100, 7, 5)).isEqualTo(9 * plan.packedKvBytes(32, 1, 5));
+    assertThat(plan.valueScaleBytes(100, 7)).isEqualTo(9 * 3 * 2 * 32 * 2);
+  }
+
+  /** 16 channels of 41/8 bits are 82 words, padded to 84. */
+  @Test
+  void wordsOfAHeadArePaddedTo16Bytes() {
+    assertThat(new MemoryPlan(SMALL, Precision.F32).packedKvBytes(32, 1, 5.125))
+        .isEqualTo(3 * 2 * 84 * 4);
+  }
+
+  @Test
+  void sessionsHaveLanesBesideThoseOfPasses() {
+    assertThat(MemoryPlan.workspaceBytes(false)).isEqualTo(2L * (32 << 20));
+    assertThat(MemoryPlan.workspaceBytes(true)).isEqualTo(4L * (32 << 20));
   }
 
   @Test

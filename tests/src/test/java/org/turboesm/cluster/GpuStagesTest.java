@@ -7,9 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,28 +28,11 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("cluster")
 class GpuStagesTest {
-  private static final Path CONF = Path.of("..", "conf").toAbsolutePath().normalize();
   private static final Pattern GPU_OF_TASK =
       Pattern.compile("stage (\\d+), task \\d+ has GPU (\\S+)");
 
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
   Path folder;
-
-  /** The options of a worker with two GPUs that are not there. */
-  private List<String> workerOptions() throws IOException {
-    Path script = folder.resolve("two-gpus.sh");
-    Files.writeString(
-        script,
-        "#!/bin/sh\nCUDA_VISIBLE_DEVICES=0,1 exec '" + CONF.resolve("gpu-discovery.sh") + "'\n");
-    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
-    Path properties = folder.resolve("worker.conf");
-    Files.writeString(
-        properties,
-        "spark.worker.resource.gpu.amount 2\nspark.worker.resource.gpu.discoveryScript "
-            + script
-            + "\n");
-    return List.of("--cores", "2", "--properties-file", properties.toString());
-  }
 
   private List<String> options(Path events) throws IOException {
     Map<String, String> settings =
@@ -67,15 +48,7 @@ class GpuStagesTest {
                 "spark.eventLog.compress", "false",
                 "spark.eventLog.rolling.enabled", "false",
                 "spark.eventLog.dir", Files.createDirectories(events).toUri().toString()));
-    List<String> options =
-        new ArrayList<>(
-            List.of(
-                "--class",
-                "org.turboesm.job.TurboEsm",
-                "--properties-file",
-                CONF.resolve("standalone-gpu.conf").toString()));
-    settings.forEach((key, value) -> options.addAll(List.of("--conf", key + "=" + value)));
-    return options;
+    return TwoGpuWorker.submitOptions(settings);
   }
 
   private String proteins() throws IOException {
@@ -115,7 +88,7 @@ class GpuStagesTest {
                 Path.of(System.getProperty("turboesm.sparkClasspath")).normalize()),
             folder.resolve("cluster"),
             1,
-            workerOptions())) {
+            TwoGpuWorker.options(folder, "1g"))) {
       int code =
           cluster.submit(
               "driver",

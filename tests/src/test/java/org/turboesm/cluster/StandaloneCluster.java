@@ -127,13 +127,18 @@ final class StandaloneCluster implements AutoCloseable {
 
   /** What the executors of one worker have logged. */
   String executorLogs(int worker) throws IOException {
-    StringBuilder logs = new StringBuilder();
+    return String.join("", logsOfExecutors(worker));
+  }
+
+  /** The same, of each. */
+  List<String> logsOfExecutors(int worker) throws IOException {
+    List<String> logs = new ArrayList<>();
     try (Stream<Path> files = Files.walk(workFolder(worker))) {
       for (Path file : files.filter(path -> path.endsWith("stderr")).toList()) {
-        logs.append(Files.readString(file));
+        logs.add(Files.readString(file));
       }
     }
-    return logs.toString();
+    return logs;
   }
 
   /**

@@ -16,11 +16,11 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /** What a run has written, read without Spark. */
-final class EmbeddingFiles {
+public final class EmbeddingFiles {
   private EmbeddingFiles() {}
 
   /** The embeddings of a mode by the protein's id. */
-  static Map<String, float[]> embeddings(Path output, String mode) throws SQLException {
+  public static Map<String, float[]> embeddings(Path output, String mode) throws SQLException {
     Map<String, float[]> embeddings = new TreeMap<>();
     try (Connection duckDb = DriverManager.getConnection("jdbc:duckdb:");
         Statement statement = duckDb.createStatement();
@@ -59,12 +59,12 @@ final class EmbeddingFiles {
     return List.copyOf(rejects);
   }
 
-  static JsonNode manifest(Path output) throws IOException {
+  public static JsonNode manifest(Path output) throws IOException {
     return new ObjectMapper().readTree(output.resolve("manifest.json").toFile());
   }
 
   /** The length of the difference over the length of what is expected. */
-  static double relativeError(float[] found, float[] expected) {
+  public static double relativeError(float[] found, float[] expected) {
     double difference = 0;
     double square = 0;
     for (int c = 0; c < expected.length; c++) {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -17,6 +18,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.udf.EngineSpec;
 import org.turboesm.udf.ProteinEmbedder;
 
@@ -25,6 +28,7 @@ import org.turboesm.udf.ProteinEmbedder;
 @ExtendWith(LocalSpark.class)
 class OutOfMemoryTest {
   private static final String MODEL = InProcess.goldenModel("esm_hd16");
+  private static final long SEED = 29;
   private static final int UNLIMITED = Integer.MAX_VALUE;
 
   @TempDir Path folder;
@@ -126,6 +130,93 @@ class OutOfMemoryTest {
         new ObjectMapper().readTree(output.resolve("manifest.json").toFile()).path("counts");
     assertThat(counts.path("accepted").asLong()).isEqualTo(6);
     assertThat(counts.path("rejected_by_code").path("OUT_OF_MEMORY").asLong()).isEqualTo(1);
+  }
+
+  private String fasta(int proteins, int residues) throws IOException {
+    RandomProteins random = new RandomProteins(SEED);
+    StringBuilder fasta = new StringBuilder();
+    for (int i = 0; i < proteins; i++) {
+      fasta.append(">p" + i + "\n" + random.sequence(residues) + "\n");
+    }
+    return InputWriter.write(folder, "in.fasta", fasta.toString());
+  }
+
+  private static InProcess run(String input, Path output, String mode) {
+    return InProcess.run(
+        "run",
+        "--input",
+        input,
+        "--output",
+        output,
+        "--model",
+        MODEL,
+        "--engine",
+        SmallDeviceEngineProvider.NAME,
+        "--modes",
+        mode,
+        "--calibration-proteins",
+        2,
+        "--fidelity-sample",
+        8);
+  }
+
+  /**
+   * Batches of up to eight proteins of 22 tokens, of which two fit; in mode turbo each is alone.
+   */
+  @Test
+  void fidelityOfBatchesThatDoNotFitIsMeasuredInHalves(SparkSession spark) throws IOException {
+    String input = fasta(16, 20);
+    SmallDeviceEngine.limit(UNLIMITED, UNLIMITED);
+    InProcess unlimited = run(input, folder.resolve("unlimited"), "turbo,decode");
+    assertThat(unlimited.code()).as(unlimited.err()).isZero();
+    assertThat(Collections.max(SmallDeviceEngine.decoded())).isGreaterThan(44);
+
+    SmallDeviceEngine.limit(UNLIMITED, 50);
+    InProcess limited = run(input, folder.resolve("limited"), "turbo,decode");
+    assertThat(limited.code()).as(limited.err()).isZero();
+    assertThat(Collections.max(SmallDeviceEngine.decoded())).isGreaterThan(50);
+
+    assertThat(fidelity(spark, "limited")).hasSize(16).isEqualTo(fidelity(spark, "unlimited"));
+  }
+
+  /** The rows in all digits. */
+  private List<String> fidelity(SparkSession spark, String output) {
+    return spark
+        .read()
+        .parquet(folder.resolve(output).resolve("fidelity").toString())
+        .orderBy("id", "mode")
+        .collectAsList()
+        .stream()
+        .map(Row::toString)
+        .toList();
+  }
+
+  /** What was chosen to be measured on is not left out. */
+  @ParameterizedTest
+  @ValueSource(strings = {"turbo", "decode"})
+  void proteinOfTheFidelitySampleThatDoesNotFitIsNamed(String mode) throws IOException {
+    SmallDeviceEngine.limit(UNLIMITED, 20);
+    InProcess run = run(fasta(4, 30), folder.resolve("out"), mode);
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err())
+        .containsPattern(
+            "turboesm: protein p[0-3] of 30 residues, one of those to measure fidelity on, does not"
+                + " fit the device's memory .*--fidelity-sample.*turboesm plan.*: 32 tokens, where"
+                + " 20 fit");
+    assertThat(folder.resolve("out/manifest.json")).doesNotExist();
+  }
+
+  @Test
+  void calibrationProteinThatDoesNotFitIsNamed() throws IOException {
+    SmallDeviceEngine.limit(20, UNLIMITED);
+    InProcess run = run(fasta(4, 30), folder.resolve("out"), "turbo");
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err())
+        .containsPattern(
+            "turboesm: protein p[0-3] of 30 residues, one of those to calibrate on, does not fit the"
+                + " device's memory .*turboesm calibrate.*turboesm plan.*: 32 tokens, where 20 fit");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package org.turboesm.job;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.turboesm.OutOfDeviceMemoryException;
@@ -17,8 +18,9 @@ import org.turboesm.kv.KvCodec;
 /** An engine whose memory holds a batch of a few tokens; all of this JVM have the same limits. */
 final class SmallDeviceEngine implements EsmEngine {
   private static final List<Integer> ENCODED = new CopyOnWriteArrayList<>();
+  private static final List<Integer> DECODED = new CopyOnWriteArrayList<>();
   private static volatile int encodeTokens;
-  private static volatile int turboTokens;
+  private static volatile int packedTokens;
 
   private final EsmEngine computing;
   private final EngineCapabilities capabilities;
@@ -33,17 +35,23 @@ final class SmallDeviceEngine implements EsmEngine {
    * What fits from now on, in tokens of a batch.
    *
    * @param encode in mode encode
-   * @param turbo in mode turbo
+   * @param packed in modes turbo and decode
    */
-  static void limit(int encode, int turbo) {
+  static void limit(int encode, int packed) {
     encodeTokens = encode;
-    turboTokens = turbo;
+    packedTokens = packed;
     ENCODED.clear();
+    DECODED.clear();
   }
 
   /** The sizes of the batches that mode encode was asked for since, in tokens. */
   static List<Integer> encoded() {
     return List.copyOf(ENCODED);
+  }
+
+  /** The same of mode decode. */
+  static List<Integer> decoded() {
+    return List.copyOf(DECODED);
   }
 
   /** As a device that falls off the bus. */
@@ -56,16 +64,16 @@ final class SmallDeviceEngine implements EsmEngine {
     return !lost;
   }
 
-  private static void requireRoom(TokenBatch batch, int limit) {
-    if (batch.size() > limit) {
-      throw new OutOfDeviceMemoryException(batch.size() + " tokens, where " + limit + " fit");
+  private static void requireRoom(int tokens, int limit) {
+    if (tokens > limit) {
+      throw new OutOfDeviceMemoryException(tokens + " tokens, where " + limit + " fit");
     }
   }
 
   @Override
   public float[] encode(TokenBatch batch, ForwardObserver observer) {
     ENCODED.add(batch.size());
-    requireRoom(batch, encodeTokens);
+    requireRoom(batch.size(), encodeTokens);
     return computing.encode(batch, observer);
   }
 
@@ -75,7 +83,7 @@ final class SmallDeviceEngine implements EsmEngine {
     return new TurboEngine() {
       @Override
       public float[] turbo(TokenBatch batch, ForwardObserver observer, RangeTally tally) {
-        requireRoom(batch, turboTokens);
+        requireRoom(batch.size(), packedTokens);
         return packed.turbo(batch, observer, tally);
       }
 
@@ -86,6 +94,9 @@ final class SmallDeviceEngine implements EsmEngine {
           KvPrecision precision,
           ForwardObserver observer,
           RangeTally tally) {
+        int tokens = Arrays.stream(capacities).sum();
+        DECODED.add(tokens);
+        requireRoom(tokens, packedTokens);
         return packed.prefill(prefixes, capacities, precision, observer, tally);
       }
 

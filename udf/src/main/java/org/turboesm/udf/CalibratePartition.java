@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.calibration.CalibrationPasses;
 import org.turboesm.calibration.CodecSpec;
 import org.turboesm.calibration.HistogramAccumulator;
@@ -27,14 +28,55 @@ public record CalibratePartition(EngineSpec engine, String modelHash) implements
    * @param codecs to be fitted
    */
   public Iterator<Tuple2<Integer, MomentAccumulator>> moments(
-      List<CodecSpec> codecs, Iterator<String> sequences) {
-    if (!sequences.hasNext()) {
+      List<CodecSpec> codecs, Iterator<CalibrationProtein> proteins) {
+    return run(
+        proteins,
+        (model, sequences) ->
+            CalibrationPasses.moments(model.engine(), codecs, model.outputGrams(), sequences));
+  }
+
+  /** A pass over the sequences of a partition that gives something of each layer. */
+  private interface Pass<A> {
+    List<A> run(ResidentModel model, Iterator<String> sequences);
+  }
+
+  private <A> Iterator<Tuple2<Integer, A>> run(
+      Iterator<CalibrationProtein> proteins, Pass<A> pass) {
+    if (!proteins.hasNext()) {
       return Collections.emptyIterator();
     }
+    Sequences sequences = new Sequences(proteins);
     try (Lease<ResidentModel> model = EngineHolder.lease(engine, modelHash)) {
-      return byLayer(
-          CalibrationPasses.moments(
-              model.value().engine(), codecs, model.value().outputGrams(), sequences));
+      return byLayer(pass.run(model.value(), sequences));
+    } catch (OutOfDeviceMemoryException e) {
+      throw UnfitProtein.error(
+          sequences.last.id(),
+          sequences.last.sequence().length(),
+          "to calibrate on",
+          "take it out of the input or calibrate on another one (turboesm calibrate, and run"
+              + " --calibration)",
+          e);
+    }
+  }
+
+  /** The proteins' sequences, and which was taken last. */
+  private static final class Sequences implements Iterator<String> {
+    private final Iterator<CalibrationProtein> proteins;
+    private CalibrationProtein last;
+
+    Sequences(Iterator<CalibrationProtein> proteins) {
+      this.proteins = proteins;
+    }
+
+    @Override
+    public boolean hasNext() {
+      return proteins.hasNext();
+    }
+
+    @Override
+    public String next() {
+      last = proteins.next();
+      return last.sequence();
     }
   }
 
@@ -52,15 +94,12 @@ public record CalibratePartition(EngineSpec engine, String modelHash) implements
    * @param transforms a value a layer
    */
   public Iterator<Tuple2<Integer, HistogramAccumulator>> histograms(
-      CodecSpec codec, List<LayerTransforms> transforms, Iterator<String> sequences) {
-    if (!sequences.hasNext()) {
-      return Collections.emptyIterator();
-    }
-    try (Lease<ResidentModel> model = EngineHolder.lease(engine, modelHash)) {
-      return byLayer(
-          CalibrationPasses.histograms(
-              model.value().engine(), codec, model.value().outputGrams(), transforms, sequences));
-    }
+      CodecSpec codec, List<LayerTransforms> transforms, Iterator<CalibrationProtein> proteins) {
+    return run(
+        proteins,
+        (model, sequences) ->
+            CalibrationPasses.histograms(
+                model.engine(), codec, model.outputGrams(), transforms, sequences));
   }
 
   private static <A> Iterator<Tuple2<Integer, A>> byLayer(List<A> accumulators) {

@@ -63,12 +63,7 @@ final class EmbeddingRows implements Iterator<Row> {
       if (!batches.hasNext()) {
         return false;
       }
-      ProteinBatch batch = batches.next();
-      try {
-        run(batch);
-      } catch (OutOfDeviceMemoryException e) {
-        makeRoom(batch, e);
-      }
+      batches.runNext(runner.engine(), this::run, this::reject);
     }
     return true;
   }
@@ -114,21 +109,13 @@ final class EmbeddingRows implements Iterator<Row> {
     }
   }
 
-  private void makeRoom(ProteinBatch batch, OutOfDeviceMemoryException refused) {
-    int tokens = batch.tokens().size();
-    if (batch.rows().size() > 1) {
-      batches.split(batch);
-      LOG.warn(
-          "{} tokens do not fit; going on with batches of {}: {}",
-          tokens,
-          batches.budget(),
-          refused.getMessage());
-    } else {
-      Row protein = batch.rows().get(0);
-      LOG.warn(
-          "protein {} of {} tokens is rejected: {}", name(protein), tokens, refused.getMessage());
-      ready.add(rejected(protein));
-    }
+  private void reject(Row protein, OutOfDeviceMemoryException refused) {
+    LOG.warn(
+        "protein {} of {} residues is rejected: {}",
+        name(protein),
+        protein.getString(sequenceColumn).length(),
+        refused.getMessage());
+    ready.add(rejected(protein));
   }
 
   private Row rejected(Row protein) {

@@ -1,6 +1,7 @@
 package org.turboesm.udf;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -11,6 +12,7 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.StructType;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.calibration.Calibration;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.fidelity.AttentionFidelity;
@@ -66,13 +68,26 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
       ProteinBatches batches =
           new ProteinBatches(proteins, input.fieldIndex("sequence"), settings.batchTokens());
       while (batches.hasNext()) {
-        measure(probe, batches.next(), rows);
+        batches.runNext(model.value().engine(), batch -> measure(probe, batch, rows), this::refuse);
       }
     }
     return rows.iterator();
   }
 
+  private void refuse(Row protein, OutOfDeviceMemoryException refused) {
+    int id = Math.max(0, Arrays.asList(input.fieldNames()).indexOf("id"));
+    throw UnfitProtein.error(
+        String.valueOf(protein.get(id)),
+        protein.getString(input.fieldIndex("sequence")).length(),
+        "to measure fidelity on",
+        "take it out of the input or change the sample (--fidelity-sample)",
+        refused);
+  }
+
+  /** Adds the rows of all modes and counts their passes, or neither. */
   private void measure(FidelityProbe probe, ProteinBatch batch, List<Row> rows) {
+    List<Row> measuredRows = new ArrayList<>();
+    int passes = 0;
     for (Mode mode : settings.modes()) {
       if (!mode.needsCalibration()) {
         continue;
@@ -83,11 +98,13 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
               : probe.decode(batch.tokens(), settings.prefill());
       for (int s = 0; s < measured.size(); s++) {
         int prefix = mode == Mode.DECODE ? settings.prefill().tokens(batch.tokens().length(s)) : 0;
-        rows.add(row(batch.rows().get(s), mode, prefix, measured.get(s)));
+        measuredRows.add(row(batch.rows().get(s), mode, prefix, measured.get(s)));
       }
-      counters.passes().add(batch.rows().size());
-      counters.tokens().add(batch.tokens().size());
+      passes++;
     }
+    rows.addAll(measuredRows);
+    counters.passes().add((long) passes * batch.rows().size());
+    counters.tokens().add((long) passes * batch.tokens().size());
   }
 
   private Row row(Row protein, Mode mode, int prefixTokens, ProteinFidelity fidelity) {

@@ -41,6 +41,10 @@ final class ModeRunner implements AutoCloseable {
         .toArray(PackedKvLayout[]::new);
   }
 
+  EsmEngine engine() {
+    return engine;
+  }
+
   HiddenStates run(Mode mode, TokenBatch batch) {
     HiddenStateCollector collector =
         new HiddenStateCollector(settings.layers(), batch.size(), engine.config().hiddenSize());

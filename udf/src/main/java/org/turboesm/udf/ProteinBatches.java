@@ -6,17 +6,25 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.apache.spark.sql.Row;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.TurboEsmException;
+import org.turboesm.engine.EsmEngine;
 import org.turboesm.esm2.EsmTokenizer;
 import org.turboesm.esm2.TokenBatch;
 
 /**
  * Takes proteins in the order they come and batches as many as fit a budget of tokens; a protein
  * beyond the budget is a batch of its own. Rows of similar length in a row make even batches. A
- * batch that turns out to be too large can be {@linkplain #split split}.
+ * batch that turns out to be too large comes again in halves.
  */
 final class ProteinBatches implements Iterator<ProteinBatch> {
+  private static final Logger LOG = LoggerFactory.getLogger(ProteinBatches.class);
+
   private final Iterator<Row> rows;
   private final int sequenceColumn;
   private final ArrayDeque<Protein> putBack = new ArrayDeque<>();
@@ -78,6 +86,39 @@ final class ProteinBatches implements Iterator<ProteinBatch> {
       size += nextTokens.length;
     } while (fetch() && size + nextTokens.length <= budget);
     return new ProteinBatch(batchRows, TokenBatch.of(batchTokens));
+  }
+
+  /**
+   * Runs the next batch. Where it does not fit the device's memory, beside others or alone, its
+   * proteins come again in smaller batches, and later batches have the smaller size.
+   *
+   * @param work on the engine; leaves nothing behind where it throws {@link
+   *     OutOfDeviceMemoryException}
+   * @param refused is given a protein that does not fit by itself
+   */
+  void runNext(
+      EsmEngine engine,
+      Consumer<ProteinBatch> work,
+      BiConsumer<Row, OutOfDeviceMemoryException> refused) {
+    ProteinBatch batch = next();
+    try {
+      engine.runBesideOrAlone(
+          () -> {
+            work.accept(batch);
+            return batch;
+          });
+    } catch (OutOfDeviceMemoryException e) {
+      if (batch.rows().size() == 1) {
+        refused.accept(batch.rows().get(0), e);
+        return;
+      }
+      split(batch);
+      LOG.warn(
+          "{} tokens do not fit; going on with batches of {}: {}",
+          batch.tokens().size(),
+          budget,
+          e.getMessage());
+    }
   }
 
   /**

@@ -3,9 +3,13 @@ package org.turboesm.udf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Supplier;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -13,7 +17,9 @@ import net.jqwik.api.constraints.Size;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.junit.jupiter.api.Test;
+import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.TurboEsmException;
+import org.turboesm.engine.EsmEngine;
 
 class ProteinBatchesTest {
 
@@ -103,5 +109,72 @@ class ProteinBatchesTest {
     ProteinBatches batches = new ProteinBatches(strict(rows(List.of(5))), 1, 1);
     ProteinBatch batch = batches.next();
     assertThatThrownBy(() -> batches.split(batch)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  /**
+   * An engine whose memory others have, unless work runs alone; nothing of a model can be called.
+   */
+  private static final class Crowded implements InvocationHandler {
+    private boolean alone;
+
+    EsmEngine engine() {
+      return (EsmEngine)
+          Proxy.newProxyInstance(
+              EsmEngine.class.getClassLoader(), new Class<?>[] {EsmEngine.class}, this);
+    }
+
+    @Override
+    public Object invoke(Object proxy, Method method, Object[] arguments) throws Throwable {
+      if (!method.getName().equals("runAlone")) {
+        return InvocationHandler.invokeDefault(proxy, method, arguments);
+      }
+      alone = true;
+      try {
+        return ((Supplier<?>) arguments[0]).get();
+      } finally {
+        alone = false;
+      }
+    }
+  }
+
+  /** Of 3, 7, 6, 12 and 3 tokens; three fit beside others, ten alone. */
+  @Test
+  void batchesAreRunAloneThenInHalvesThenOneByOne() {
+    List<Row> all = rows(List.of(1, 5, 4, 10, 1));
+    ProteinBatches batches = new ProteinBatches(strict(all), 1, 31);
+    Crowded crowded = new Crowded();
+    List<String> runs = new ArrayList<>();
+    List<Row> refused = new ArrayList<>();
+    while (batches.hasNext()) {
+      batches.runNext(
+          crowded.engine(),
+          batch -> {
+            int tokens = batch.tokens().size();
+            runs.add(tokens + (crowded.alone ? " alone" : ""));
+            if (crowded.alone ? tokens > 10 : tokens > 3) {
+              OutOfDeviceMemoryException full = new OutOfDeviceMemoryException("full");
+              throw crowded.alone ? full : full.perhapsBesideOthers();
+            }
+          },
+          (protein, cause) -> {
+            assertThat(cause.besideOthers()).isFalse();
+            refused.add(protein);
+          });
+    }
+
+    assertThat(runs)
+        .containsExactly(
+            "31",
+            "31 alone",
+            "10",
+            "10 alone",
+            "6",
+            "6 alone",
+            "15",
+            "15 alone",
+            "12",
+            "12 alone",
+            "3");
+    assertThat(refused).containsExactly(all.get(3));
   }
 }

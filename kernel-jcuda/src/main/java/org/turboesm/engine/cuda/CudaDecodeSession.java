@@ -375,15 +375,20 @@ final class CudaDecodeSession implements DecodeSession {
       return;
     }
     context.enterToRelease();
+    Opened held = new Opened();
+    held.add(lease);
+    held.add(cache);
+    graphs.values().forEach(held::add);
+    lease = null;
     try {
-      if (context.healthy() && !unfinished) {
+      if (unfinished) {
+        // Before what it works on is freed and others may have the lane.
+        lane.abandon();
+      } else if (context.healthy()) {
         cache.addRangesTo(tally, lane, lookedAt);
       }
     } finally {
-      graphs.values().forEach(CudaGraph::close);
-      cache.close();
-      lease.close();
-      lease = null;
+      held.close();
     }
   }
 }

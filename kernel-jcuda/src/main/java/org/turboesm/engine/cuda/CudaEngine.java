@@ -13,6 +13,7 @@ import org.turboesm.cuda.DeviceBlas;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.EngineCapabilities;
 import org.turboesm.engine.EsmEngine;
+import org.turboesm.engine.MemoryPlan;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.RowErrors;
 import org.turboesm.engine.TurboEngine;
@@ -29,9 +30,6 @@ import org.turboesm.kv.KvCodec;
 final class CudaEngine implements EsmEngine {
   /** The widest rows that the kernels hold in registers: the feed-forward block of 15B. */
   private static final int MAX_WIDTH = 20480;
-
-  /** One computes while the other's host side prepares and copies. */
-  private static final int LANES = 2;
 
   private final EsmWeights weights;
   private final EngineCapabilities capabilities;
@@ -61,7 +59,7 @@ final class CudaEngine implements EsmEngine {
           opened.add(DeviceWeights.load(context, weights, kernelPrecision.storage()));
       DeviceRotary rotary = opened.add(new DeviceRotary(context, weights.inverseFrequency()));
       this.forward = new DeviceForward(config, kernelPrecision, kernels, resident, rotary);
-      this.lanes = opened.add(new LanePool(context, LANES));
+      this.lanes = opened.add(new LanePool(context, MemoryPlan.LANES));
     } catch (OutOfDeviceMemoryException e) {
       throw opened.closedAfter(room.refusal(e));
     } catch (RuntimeException e) {
@@ -98,6 +96,11 @@ final class CudaEngine implements EsmEngine {
   @Override
   public boolean healthy() {
     return context.healthy();
+  }
+
+  @Override
+  public <T> T runAlone(Supplier<T> work) {
+    return lanes.runAlone(work);
   }
 
   @Override

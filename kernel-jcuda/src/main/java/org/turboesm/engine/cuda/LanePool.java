@@ -16,7 +16,8 @@ import org.turboesm.cuda.CudaContext;
  * hold, so that what fits in the device by itself is never turned away because of its neighbours.
  *
  * <p>A thread that has a lane and asks for another, as an observer of a pass does that calls the
- * engine, gets one more and waits for nobody: those it would wait for may be waiting for it.
+ * engine, gets one more and waits for nobody: those it would wait for may be waiting for it. Where
+ * it finds no memory it may give back what it has and {@linkplain #runAlone run alone}.
  */
 final class LanePool implements AutoCloseable {
   private final CudaContext context;
@@ -25,6 +26,7 @@ final class LanePool implements AutoCloseable {
   private final Semaphore sessions;
   private final Map<Thread, Integer> held = new ConcurrentHashMap<>();
   private final Deque<Lane> idle = new ArrayDeque<>();
+  private volatile Thread alone;
 
   /** Something that needs memory on a lane. */
   @FunctionalInterface
@@ -45,17 +47,25 @@ final class LanePool implements AutoCloseable {
     private Lease(Lane lane, Runnable release) {
       this.lane = lane;
       this.release = release;
-      held.merge(owner, 1, Integer::sum);
+      hold();
     }
 
     @Override
     public void close() {
-      held.computeIfPresent(owner, (thread, count) -> count == 1 ? null : count - 1);
+      release(owner);
       synchronized (idle) {
         idle.push(lane);
       }
       release.run();
     }
+  }
+
+  private void hold() {
+    held.merge(Thread.currentThread(), 1, Integer::sum);
+  }
+
+  private void release(Thread owner) {
+    held.computeIfPresent(owner, (thread, count) -> count == 1 ? null : count - 1);
   }
 
   /** A value that keeps its lane. */
@@ -94,6 +104,28 @@ final class LanePool implements AutoCloseable {
     return reserve(sessions, session);
   }
 
+  /** Runs work of a thread that has no lane, while nobody else has one. */
+  <T> T runAlone(Supplier<T> work) {
+    context.makeCurrent();
+    if (held.containsKey(Thread.currentThread())) {
+      throw new IllegalStateException("a thread that has a lane cannot wait for all");
+    }
+    // In the order of reserveAlone.
+    passes.acquireUninterruptibly(lanes);
+    sessions.acquireUninterruptibly(lanes);
+    try {
+      alone = Thread.currentThread();
+      hold();
+      freeIdle();
+      return work.get();
+    } finally {
+      alone = null;
+      release(Thread.currentThread());
+      sessions.release(lanes);
+      passes.release(lanes);
+    }
+  }
+
   private <T> Kept<T> reserve(Semaphore permits, Reservation<T> reservation) {
     context.makeCurrent();
     if (held.containsKey(Thread.currentThread())) {
@@ -113,7 +145,11 @@ final class LanePool implements AutoCloseable {
       return reserve(reservation, () -> {});
     } catch (OutOfDeviceMemoryException e) {
       freeIdle();
+    }
+    try {
       return reserve(reservation, () -> {});
+    } catch (OutOfDeviceMemoryException e) {
+      throw alone == Thread.currentThread() ? e : e.perhapsBesideOthers();
     }
   }
 
@@ -163,6 +199,8 @@ final class LanePool implements AutoCloseable {
     try {
       return new Kept<>(lease, reservation.on(lane));
     } catch (RuntimeException | Error e) {
+      // It may have begun its work.
+      lane.abandon();
       lease.close();
       throw e;
     }

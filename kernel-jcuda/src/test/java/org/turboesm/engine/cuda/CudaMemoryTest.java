@@ -2,14 +2,21 @@ package org.turboesm.engine.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.ObjectOutputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -17,10 +24,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.turboesm.OutOfDeviceMemoryException;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.turboesm.TurboEsmException;
+import org.turboesm.calibration.CalibrationPasses;
+import org.turboesm.calibration.CodecSpec;
+import org.turboesm.calibration.MomentAccumulator;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.cuda.CudaDriver;
+import org.turboesm.engine.DecodeSession;
 import org.turboesm.engine.EsmEngine;
 import org.turboesm.engine.EsmEngines;
 import org.turboesm.engine.KvPrecision;
@@ -31,7 +42,11 @@ import org.turboesm.engine.Prefill;
 import org.turboesm.engine.TurboEngine;
 import org.turboesm.esm2.EsmWeights;
 import org.turboesm.esm2.ForwardObserver;
+import org.turboesm.esm2.OutputGrams;
 import org.turboesm.esm2.TokenBatch;
+import org.turboesm.kv.HeadCodec;
+import org.turboesm.kv.KvCodec;
+import org.turboesm.kv.RandomCodec;
 
 /** What the engine takes of a device's memory, and what it does where that is too little. */
 @Tag("cuda")
@@ -40,6 +55,10 @@ class CudaMemoryTest {
 
   /** Rotary angles of the first positions, cosines and sines. */
   private static final long ROTARY_BYTES = 4096L * SmallModel.CONFIG.headDim() * Float.BYTES;
+
+  /** What the plan leaves to the reserve, 4 KiB a head. */
+  private static final long LOOK_UP_BYTES =
+      4096L * SmallModel.CONFIG.layers() * SmallModel.CONFIG.heads();
 
   @TempDir Path folder;
 
@@ -71,6 +90,52 @@ class CudaMemoryTest {
       device.makeCurrent();
       assertThat(device.freeBytes()).isEqualTo(free);
     }
+  }
+
+  /** Heads of 49 words of keys and 50 of values, which are padded to 100. */
+  @ParameterizedTest
+  @CsvSource({"false, false", "false, true", "true, true"})
+  void codecAndCacheTakeWhatIsPlanned(boolean tokenScaled, boolean tail) {
+    int headDim = SmallModel.CONFIG.headDim();
+    int[] keyBits = NormalHeadCodec.uniform(headDim, 2);
+    int[] valueBits = NormalHeadCodec.uniform(headDim, 2);
+    keyBits[0] += 1;
+    valueBits[0] += 2;
+    HeadCodec head = NormalHeadCodec.of(keyBits, valueBits);
+    KvCodec codec =
+        NormalHeadCodec.model(
+            SmallModel.CONFIG.layers(),
+            SmallModel.CONFIG.heads(),
+            tokenScaled ? RandomCodec.withTokenScales(head) : head,
+            tail);
+    MemoryPlan plan = new MemoryPlan(SmallModel.CONFIG, Precision.BF16);
+    // As many blocks as 101 tokens of three proteins can have: 33 and 65 end in one of one token.
+    TokenBatch batch = SmallModel.batch(3, 33, 65);
+    int[] capacities = batch.lengths();
+    long planned =
+        plan.packedKvBytes(batch.size(), 3, 99.0 / headDim)
+            + (tokenScaled ? plan.valueScaleBytes(batch.size(), 3) : 0)
+            + (tail ? plan.tailBytes(3) : 0);
+    try (CudaContext device = CudaContext.open(CudaDriver.get().device(0));
+        EsmWeights weights = SmallModel.weights(folder);
+        EsmEngine engine = EsmEngines.open("cuda", "bf16", weights)) {
+      // The lane and its room, and the rotary angles.
+      engine.encode(batch, ForwardObserver.NONE);
+      long free = device.freeBytes();
+      try (TurboEngine turbo = engine.turbo(codec)) {
+        long onDevice = free - device.freeBytes();
+        assertThat(onDevice - plan.foldedBytes() - plan.codecBytes()).isBetween(0L, LOOK_UP_BYTES);
+        open(turbo, batch, capacities).close();
+        free = device.freeBytes();
+        try (DecodeSession session = open(turbo, batch, capacities)) {
+          assertThat(free - device.freeBytes()).isEqualTo(planned);
+        }
+      }
+    }
+  }
+
+  private static DecodeSession open(TurboEngine turbo, TokenBatch batch, int[] capacities) {
+    return turbo.prefill(batch, capacities, KvPrecision.PACKED, ForwardObserver.NONE);
   }
 
   private static void runAll(EsmEngine engine) {
@@ -183,14 +248,48 @@ class CudaMemoryTest {
         .contains("healthy: true", "same: true");
   }
 
-  /** Host memory that cannot be pinned, at the first try and when the batch is alone. */
+  /** Once: neither a second try when the batch is alone nor a smaller batch finds more of it. */
   @Test
   void inputsThatCannotBePinnedLeaveTheEngineAsItWas() throws Exception {
-    assertThat(Emulator.run(SmallLargeSmall.class, "FAIL", "cuMemHostAlloc:3:2,cuMemHostAlloc:6:2"))
+    assertThat(Emulator.run(SmallLargeSmall.class, "FAIL", "cuMemHostAlloc:3:2"))
         .containsPattern(
-            "OutOfDeviceMemoryException: allocating [0-9,]+ bytes of pinned host memory failed with"
-                + " CUDA_ERROR_OUT_OF_MEMORY")
+            "CudaException: page-locking [0-9,]+ bytes of host memory failed with"
+                + " CUDA_ERROR_OUT_OF_MEMORY .*this machine's memory is wanting, not the GPU's:"
+                + " run fewer tasks on a GPU .*spark.executor.memoryOverhead.*ulimit -l")
+        .doesNotContain("--batch-tokens")
         .contains("healthy: true", "same: true");
+  }
+
+  /** A lane's own pinned memory: the first of its two buffers, and the second. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void laneThatCannotBePinnedLeavesNothingBehind(int buffer) throws Exception {
+    assertThat(Emulator.run(FirstPassFails.class, "FAIL", "cuMemHostAlloc:" + buffer + ":2"))
+        .containsPattern("CudaException: page-locking [0-9,]+ bytes of host memory failed with")
+        .contains("bytes left: 0", "healthy: true", "later: fits");
+  }
+
+  /** Runs a pass that fails, tells what is left of it on the device, and runs it again. */
+  static final class FirstPassFails {
+    public static void main(String[] arguments) throws Exception {
+      Path folder = Files.createTempDirectory("model");
+      TokenBatch batch = SmallModel.batch(34, 5);
+      try (CudaContext device = CudaContext.open(CudaDriver.get().device(0));
+          EsmWeights weights = SmallModel.weights(folder);
+          EsmEngine engine = EsmEngines.open("cuda", "f32", weights)) {
+        long free = device.freeBytes();
+        try {
+          engine.encode(batch, ForwardObserver.NONE);
+          System.out.println("fits");
+        } catch (TurboEsmException e) {
+          System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+        }
+        System.out.println("bytes left: " + (free - device.freeBytes()));
+        System.out.println("healthy: " + engine.healthy());
+        engine.encode(batch, ForwardObserver.NONE);
+        System.out.println("later: fits");
+      }
+    }
   }
 
   /** Then no batch is small enough, and none is to be blamed. */
@@ -215,7 +314,7 @@ class CudaMemoryTest {
         try {
           engine.encode(SmallModel.batch(3000, 3000), ForwardObserver.NONE);
           System.out.println("fits");
-        } catch (OutOfDeviceMemoryException e) {
+        } catch (TurboEsmException e) {
           System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
         }
         System.out.println("healthy: " + engine.healthy());
@@ -254,20 +353,19 @@ class CudaMemoryTest {
                     new LockstepDecoder(turbo, KvPrecision.PACKED, rows -> observer)
                         .decode(batch, Prefill.parse("96"))
                         .hidden();
-        run(engine, batch, first);
+        run(first, () -> engine.encode(batch, ForwardObserver.NONE));
       }
     }
 
-    private static void run(
-        EsmEngine engine, TokenBatch batch, Function<ForwardObserver, float[]> neighbour)
+    static void run(Function<ForwardObserver, float[]> neighbour, Supplier<Object> work)
         throws InterruptedException {
       float[] expectedFirst = neighbour.apply(ForwardObserver.NONE);
-      float[] expectedSecond = engine.encode(batch, ForwardObserver.NONE);
+      Object expectedSecond = work.get();
       CountDownLatch inside = new CountDownLatch(1);
       CountDownLatch goOn = new CountDownLatch(1);
-      float[][] results = new float[2][];
+      Object[] results = new Object[2];
       Thread first = new Thread(() -> results[0] = neighbour.apply(new Pausing(inside, goOn)));
-      Thread second = new Thread(() -> results[1] = engine.encode(batch, ForwardObserver.NONE));
+      Thread second = new Thread(() -> results[1] = work.get());
       first.start();
       inside.await();
       second.start();
@@ -281,8 +379,50 @@ class CudaMemoryTest {
       goOn.countDown();
       first.join();
       second.join();
-      System.out.println("first same: " + Arrays.equals(results[0], expectedFirst));
-      System.out.println("second same: " + Arrays.equals(results[1], expectedSecond));
+      System.out.println("first same: " + Objects.deepEquals(results[0], expectedFirst));
+      System.out.println("second same: " + Objects.deepEquals(results[1], expectedSecond));
+    }
+  }
+
+  /**
+   * Room for the passes of both, but not for the projections that calibration asks for in the
+   * middle of its own: it gives its lane back, and runs the protein again alone.
+   */
+  @Test
+  void calibrationThatFitsAloneWaitsForItsNeighbour() throws Exception {
+    long memory = 2 * Lane.fixedBytes() + F32_BYTES + ROTARY_BYTES + 2 * passBytes(130);
+
+    assertThat(Emulator.run(CalibrateBeside.class, "MEMORY", memory))
+        .contains("the second waits")
+        .contains("first same: true", "second same: true");
+  }
+
+  /** Calibrates while another pass is in the middle of its own, and compares with one by one. */
+  static final class CalibrateBeside {
+    public static void main(String[] arguments) throws Exception {
+      Path folder = Files.createTempDirectory("model");
+      TokenBatch batch = SmallModel.batch(100);
+      String protein = "MKVLAAGIVR".repeat(10);
+      try (EsmWeights weights = SmallModel.weights(folder);
+          EsmEngine engine = EsmEngines.open("cuda", "f32", weights)) {
+        OutputGrams grams = new OutputGrams(engine.config(), weights::attentionOutput);
+        List<CodecSpec> codecs = List.of(CodecSpec.of("default", 3, 3));
+        TwoAtOnce.run(
+            observer -> engine.encode(batch, observer),
+            () ->
+                serialized(
+                    CalibrationPasses.moments(engine, codecs, grams, List.of(protein).iterator())));
+      }
+    }
+
+    private static byte[] serialized(List<MomentAccumulator> layers) {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+        out.writeObject(layers.toArray());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      return bytes.toByteArray();
     }
   }
 

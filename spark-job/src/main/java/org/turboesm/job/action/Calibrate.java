@@ -25,6 +25,7 @@ import org.turboesm.job.plan.ProteinSample;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.KvCodec;
 import org.turboesm.udf.CalibratePartition;
+import org.turboesm.udf.CalibrationProtein;
 import org.turboesm.udf.EngineSpec;
 import org.turboesm.udf.ModelIdentity;
 import org.turboesm.udf.ModelStage;
@@ -77,13 +78,13 @@ public final class Calibrate {
       throw new TurboEsmException("there is no protein to calibrate on");
     }
     codecs.forEach(codec -> codec.requireHeadDim(model.config().headDim()));
-    JavaRDD<String> sequences = spark.parallelize(sample.sequences(), partitions);
+    JavaRDD<CalibrationProtein> proteins = spark.parallelize(proteins(sample), partitions);
     int reducers = Math.min(model.config().layers(), partitions);
     // Locals, so that tasks do not carry this object, which holds the Spark context.
     CalibratePartition pass = partition;
     JavaPairRDD<Integer, MomentAccumulator> moments =
         stage
-            .place(sequences.mapPartitionsToPair(part -> pass.moments(codecs, part)))
+            .place(proteins.mapPartitionsToPair(part -> pass.moments(codecs, part)))
             .reduceByKey(MomentAccumulator::merge, reducers)
             .persist(StorageLevel.MEMORY_AND_DISK());
     Map<CodecSpec, KvCodec> fitted = new LinkedHashMap<>();
@@ -92,7 +93,7 @@ public final class Calibrate {
         if (!fitted.containsKey(codec)) {
           List<CodecSpec> alike =
               codecs.stream().distinct().filter(codec::sharesTransforms).toList();
-          fitted.putAll(fitAlike(alike, moments, sequences, reducers));
+          fitted.putAll(fitAlike(alike, moments, proteins, reducers));
         }
       }
     } finally {
@@ -112,11 +113,17 @@ public final class Calibrate {
         .toList();
   }
 
+  private static List<CalibrationProtein> proteins(ProteinSample sample) {
+    return sample.proteins().stream()
+        .map(row -> new CalibrationProtein(row.getAs("id"), row.getAs("sequence")))
+        .toList();
+  }
+
   /** Fits codecs of the same coordinates. */
   private Map<CodecSpec, KvCodec> fitAlike(
       List<CodecSpec> codecs,
       JavaPairRDD<Integer, MomentAccumulator> moments,
-      JavaRDD<String> sequences,
+      JavaRDD<CalibrationProtein> proteins,
       int reducers) {
     CalibratePartition pass = partition;
     CodecSpec first = codecs.get(0);
@@ -126,7 +133,7 @@ public final class Calibrate {
     JavaPairRDD<Integer, HistogramAccumulator> histograms =
         stage
             .place(
-                sequences.mapPartitionsToPair(part -> pass.histograms(first, shared.value(), part)))
+                proteins.mapPartitionsToPair(part -> pass.histograms(first, shared.value(), part)))
             .reduceByKey(HistogramAccumulator::merge, reducers);
     if (codecs.size() > 1) {
       histograms.persist(StorageLevel.MEMORY_AND_DISK());

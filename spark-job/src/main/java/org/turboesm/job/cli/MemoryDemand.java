@@ -15,7 +15,7 @@ import org.turboesm.engine.MemoryPlan.Part;
  * @param batchTokens tokens run at once
  * @param kvTokens tokens cached at once; 0 where no mode has a cache
  * @param kvProteins the proteins that they are of
- * @param kvBits a key and a value together, on average
+ * @param codec what they are packed by
  */
 record MemoryDemand(
     MemoryPlan plan,
@@ -24,11 +24,14 @@ record MemoryDemand(
     int batchTokens,
     int kvTokens,
     int kvProteins,
-    double kvBits) {
+    CodecSpec codec) {
 
   /** All that does not grow with the batch. */
   long fixed() {
-    return reserve + plan.weightBytes() + cache().stream().mapToLong(Part::bytes).sum();
+    return reserve
+        + plan.weightBytes()
+        + workspaces().bytes()
+        + cache().stream().mapToLong(Part::bytes).sum();
   }
 
   /** What it takes together. */
@@ -48,23 +51,35 @@ record MemoryDemand(
     return batchTokens * plan.activationBytesPerToken();
   }
 
+  private Part workspaces() {
+    return new Part("cuBLAS's workspaces", MemoryPlan.workspaceBytes(kvTokens > 0));
+  }
+
   private List<Part> cache() {
     if (kvTokens == 0) {
       return List.of();
     }
-    return List.of(
-        new Part("W_v W_o with the codec folded in", plan.foldedBytes()),
+    List<Part> parts = new ArrayList<>();
+    parts.add(new Part("W_v W_o with the codec folded in", plan.foldedBytes()));
+    parts.add(new Part("the codec's maps", plan.codecBytes()));
+    parts.add(
         new Part(
             String.format(
-                Locale.ROOT, "KV cache, %,d tokens, packed to %s bits", kvTokens, bits(kvBits)),
-            plan.packedKvBytes(kvTokens, kvBits)),
-        new Part(
-            String.format(Locale.ROOT, "its full-precision tails, %,d proteins", kvProteins),
-            plan.tailBytes(kvProteins)));
-  }
-
-  private static String bits(double keyAndValue) {
-    return CodecSpec.number(keyAndValue / 2);
+                Locale.ROOT,
+                "KV cache, %,d tokens, packed to %s bits",
+                kvTokens,
+                CodecSpec.number(codec.packedBits() / 2)),
+            plan.packedKvBytes(kvTokens, kvProteins, codec.packedBits())));
+    if (codec.tokenScaledValues()) {
+      parts.add(new Part("its values' scales", plan.valueScaleBytes(kvTokens, kvProteins)));
+    }
+    if (codec.tail()) {
+      parts.add(
+          new Part(
+              String.format(Locale.ROOT, "its full-precision tails, %,d proteins", kvProteins),
+              plan.tailBytes(kvProteins)));
+    }
+    return parts;
   }
 
   /** The table, line by line. */
@@ -72,6 +87,7 @@ record MemoryDemand(
     List<String> lines = new ArrayList<>();
     plan.weights().forEach(part -> lines.add(line("  " + part.name(), part.bytes())));
     lines.add(line("weights, " + plan.precision().label(), plan.weightBytes()));
+    lines.add(line(workspaces().name(), workspaces().bytes()));
     cache().forEach(part -> lines.add(line(part.name(), part.bytes())));
     lines.add(
         line(

@@ -1,6 +1,7 @@
 package org.turboesm.job.cli;
 
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -85,10 +86,18 @@ final class PlanCommand implements Callable<Integer> {
   private Integer kvProteins;
 
   @Option(
+      names = "--codec",
+      paramLabel = "CODEC",
+      defaultValue = "default",
+      description = "How they are packed, as that of run. Default: ${DEFAULT-VALUE}.")
+  private String codec;
+
+  @Option(
       names = "--bits",
       paramLabel = "K[,V]",
-      defaultValue = "3",
-      description = "Mean bits a cached value, as those of run. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Mean bits a cached value, as those of run. Default: 3, or those that the codec's name"
+              + " fixes.")
   private String bits;
 
   @Option(
@@ -96,8 +105,8 @@ final class PlanCommand implements Callable<Integer> {
       paramLabel = "SIZE",
       defaultValue = "1g",
       description =
-          "What stays free for the driver's context, cuBLAS, the codec's tables and other programs."
-              + " Default: ${DEFAULT-VALUE}.")
+          "What stays free for the driver's context, kernels, the codec's look-up tables and other"
+              + " programs. Default: ${DEFAULT-VALUE}.")
   private String reserve;
 
   @Override
@@ -137,19 +146,39 @@ final class PlanCommand implements Callable<Integer> {
     if (kvTokens < 0) {
       throw new TurboEsmException("--kv-tokens is " + kvTokens + ", expected 0 or more");
     }
+    return demand(config, format, kvTokens);
+  }
+
+  private MemoryDemand demand(EsmConfig config, Precision format, int cachedTokens) {
     int proteins =
         kvProteins != null
             ? Options.requirePositive("--kv-proteins", kvProteins)
-            : (kvTokens + TOKENS_A_PROTEIN - 1) / TOKENS_A_PROTEIN;
-    CodecSpec codec = CodecSpec.parse("default", bits, null);
+            : (cachedTokens + TOKENS_A_PROTEIN - 1) / TOKENS_A_PROTEIN;
+    CodecSpec packing = CodecSpec.parse(codec, bits, null);
+    packing.requireHeadDim(config.headDim());
     return new MemoryDemand(
         new MemoryPlan(config, format),
         bytes("--gpu-memory", gpuMemory),
         bytes("--reserve", reserve),
         Options.requirePositive("--batch-tokens", batchTokens),
-        kvTokens,
+        cachedTokens,
         proteins,
-        codec.keyBits() + codec.valueBits());
+        packing);
+  }
+
+  /** The most tokens whose cache fits beside the batch; 0 where not one's does. */
+  private int largestCache(EsmConfig config, Precision format) {
+    int fitting = 0;
+    int excess = kvTokens;
+    while (excess - fitting > 1) {
+      int middle = fitting + (excess - fitting) / 2;
+      if (demand(config, format, middle).fits()) {
+        fitting = middle;
+      } else {
+        excess = middle;
+      }
+    }
+    return fitting;
   }
 
   private static long bytes(String option, String size) {
@@ -173,8 +202,16 @@ final class PlanCommand implements Callable<Integer> {
             demand.plan().precision().label(),
             gpuMemory,
             (demand.total() - demand.available() + (1 << 20) - 1) >> 20);
+    List<String> smaller = new ArrayList<>();
+    int largestCache = largestCache(config, demand.plan().precision());
+    if (largestCache > 0) {
+      smaller.add("--kv-tokens " + largestCache + " or less");
+    }
     if (demand.largestBatch() > 0) {
-      return refused + "take --batch-tokens " + demand.largestBatch() + " or less";
+      smaller.add("--batch-tokens " + demand.largestBatch() + " or less");
+    }
+    if (!smaller.isEmpty()) {
+      return refused + "take " + String.join(", or ", smaller);
     }
     List<Precision> others =
         Arrays.stream(Precision.values())

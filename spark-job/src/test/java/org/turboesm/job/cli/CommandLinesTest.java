@@ -8,6 +8,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -140,8 +142,48 @@ class CommandLinesTest {
         .containsPattern("weights, int8 +14,[3-9][0-9]{2}\\.[0-9] MiB")
         .contains("packed to 3 bits")
         .contains("32 proteins")
+        .containsPattern("cuBLAS's workspaces +128\\.0 MiB")
+        .doesNotContain("scales")
         .containsPattern("left +[0-9,.]+ MiB")
         .containsPattern("largest batch +[0-9,]{6} tokens");
+  }
+
+  /** 48 layers of 40 heads of 128 channels, and (8192 + 32 * 31) / 32 blocks: 287. */
+  @Test
+  void planCountsWhatTheCodecKeeps() {
+    String words = "plan --model 15B --gpu-memory 80g --kv-tokens 8192 --codec ";
+    assertThat(run((words + "int4").split(" "))).isZero();
+    // A block of a head has 4 words for each channel of keys and of values, and 32 scales of 2
+    // bytes.
+    assertThat(out.toString())
+        .containsPattern("packed to 4 bits +2,152\\.5 MiB")
+        .containsPattern("values' scales +33\\.6 MiB")
+        .contains("full-precision tails");
+    out.getBuffer().setLength(0);
+    assertThat(run((words + "paper-sign").split(" "))).isZero();
+    assertThat(out.toString())
+        .contains("packed to 3.5 bits")
+        .doesNotContain("scales", "full-precision tails");
+  }
+
+  @Test
+  void planWithoutACacheHasTheLanesOfPassesAlone() {
+    assertThat(run("plan --model 8M --gpu-memory 8g".split(" "))).isZero();
+    assertThat(out.toString()).containsPattern("cuBLAS's workspaces +64\\.0 MiB");
+  }
+
+  /** What is said to fit does, and one more token does not. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", " --kv-proteins 500"})
+  void largestCacheIsTheLastThatFits(String proteins) {
+    String words = "plan --model 650M --gpu-memory 6g" + proteins + " --kv-tokens ";
+    assertThat(run((words + "1000000").split(" "))).isEqualTo(1);
+    Matcher fitting = Pattern.compile("take --kv-tokens ([0-9]+) or less").matcher(err.toString());
+    assertThat(fitting.find()).as(err.toString()).isTrue();
+    int tokens = Integer.parseInt(fitting.group(1));
+
+    assertThat(run((words + tokens).split(" "))).isZero();
+    assertThat(run((words + (tokens + 1)).split(" "))).isEqualTo(1);
   }
 
   @Test
@@ -164,6 +206,9 @@ class CommandLinesTest {
           """
           15B  | 24g | bf16 | does not fit 24g: | take --precision int8, or a GPU with more memory
           15B  | 24g | int8 --batch-tokens 99999 | MiB are missing | take --batch-tokens
+          15B  | 24g | int8 --kv-tokens 30000 | MiB are missing | take --kv-tokens
+          650M | 4g  | bf16 --kv-tokens 20000 | MiB are missing | , or --batch-tokens
+          15B  | 24g | int8 --batch-tokens 99999 --kv-tokens 10 | MiB | take --batch-tokens
           15B  | 8g  | int8 | does not fit 8g: | take a GPU with more memory or a smaller model
           """)
   void planRefusesWhatDoesNotFit(
@@ -185,6 +230,8 @@ class CommandLinesTest {
           --gpu-memory 24g --kv-proteins 0     | --kv-proteins is 0
           --gpu-memory 24g --batch-tokens 0    | --batch-tokens is 0
           --gpu-memory 24g --precision auto    | --precision is auto
+          --gpu-memory 24g --bits 2.3          | bits 2.3 are not a multiple of 1/8
+          --gpu-memory 24g --codec sqd         | unknown codec "sqd"
           --gpu-memory 24g --bits 9            | bits 9 are out of range
           """)
   void wrongPlansAreErrorsOfUsage(String words, String message) {
