@@ -195,6 +195,13 @@ public record CodecSpec(String codec, double keyBits, double valueBits, Allotmen
     return keyBits + valueBits + (sign() ? 1 : 0);
   }
 
+  /** The widest code that a channel can have. */
+  public int widestCode() {
+    return recipe().has(Trait.ALLOTTED)
+        ? CodebookFit.maxBits(Math.max(keyBits, valueBits))
+        : (int) Math.max(keyBits + (sign() ? 1 : 0), valueBits);
+  }
+
   /** Whether each token's values have a scale of their own. */
   public boolean tokenScaledValues() {
     return recipe().has(Trait.TOKEN_SCALED_VALUES);

@@ -37,9 +37,8 @@ public final class PinnedBuffer implements AutoCloseable {
           call
               + " failed with "
               + CudaStatus.describe(status)
-              + "; this machine's memory is wanting, not the GPU's: run fewer tasks on a GPU"
-              + " (--tasks-per-gpu), leave"
-              + " the process more memory beyond the Java heap (on Spark"
+              + "; it is this machine's memory that ran out, not the GPU's: run fewer tasks on a GPU"
+              + " (--tasks-per-gpu), leave the process more memory beyond the Java heap (on Spark"
               + " spark.executor.memoryOverhead), or raise the limit that ulimit -l shows");
     }
     context.check(status, () -> call);

@@ -43,6 +43,9 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
   /** The codec's maps are kept a second time, in tiles of so many channels. */
   private static final int MAP_TILE = 16;
 
+  /** Channels that decode reads by the lanes of a warp. */
+  private static final int SET_CHANNELS = 32;
+
   /** A scale an output channel of int8 weights, and each bias. */
   private static final int VECTOR_BYTES = Float.BYTES;
 
@@ -104,21 +107,36 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
 
   /**
    * What modes turbo and decode keep beside the weights: W_v and W_o of every layer with the
-   * codec's value transform folded in. {@link #codecBytes} come on top.
+   * codec's value transform folded in. {@link #codecMapBytes} and {@link #codecTableBytes} come on
+   * top.
    */
   public long foldedBytes() {
     return config.layers() * 2 * linear(config.hiddenSize(), config.hiddenSize());
   }
 
-  /**
-   * The codec's maps of keys and queries, floats, as they are fitted and as kernels read them. Its
-   * look-up tables, of which only a calibration knows the size, are a few KiB a head.
-   */
-  public long codecBytes() {
+  /** The codec's maps of keys and queries, floats, as they are fitted and as kernels read them. */
+  public long codecMapBytes() {
     long headDim = config.headDim();
     long tiled = (headDim + MAP_TILE - 1) / MAP_TILE * MAP_TILE;
     long elements = headDim * (headDim + 1) + tiled * tiled;
     return 2L * config.layers() * config.heads() * elements * Float.BYTES;
+  }
+
+  /**
+   * The codec's look-up tables at most, floats: a centroid and a threshold for each code of a
+   * channel, and the columns that decode reads, in sets of 32 channels of their widest code. What
+   * they take is known once they are fitted.
+   *
+   * @param bits a key and a value together, on average
+   * @param widestCode of any channel
+   */
+  public long codecTableBytes(double bits, int widestCode) {
+    long headDim = config.headDim();
+    long widest = (long) Math.ceil(bits * headDim / widestCode);
+    long codes = (widest << widestCode) + 2 * headDim;
+    long sets = (headDim + SET_CHANNELS - 1) / SET_CHANNELS;
+    long columns = 2 * sets * SET_CHANNELS << widestCode;
+    return (long) config.layers() * config.heads() * (2 * codes + columns) * Float.BYTES;
   }
 
   /**

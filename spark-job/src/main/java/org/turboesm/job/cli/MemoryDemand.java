@@ -61,7 +61,11 @@ record MemoryDemand(
     }
     List<Part> parts = new ArrayList<>();
     parts.add(new Part("W_v W_o with the codec folded in", plan.foldedBytes()));
-    parts.add(new Part("the codec's maps", plan.codecBytes()));
+    parts.add(new Part("the codec's maps", plan.codecMapBytes()));
+    parts.add(
+        new Part(
+            "its look-up tables, at most",
+            plan.codecTableBytes(codec.packedBits(), codec.widestCode())));
     parts.add(
         new Part(
             String.format(

@@ -105,8 +105,8 @@ final class PlanCommand implements Callable<Integer> {
       paramLabel = "SIZE",
       defaultValue = "1g",
       description =
-          "What stays free for the driver's context, kernels, the codec's look-up tables and other"
-              + " programs. Default: ${DEFAULT-VALUE}.")
+          "What stays free for the driver's context, kernels and other programs. Default:"
+              + " ${DEFAULT-VALUE}.")
   private String reserve;
 
   @Override
