@@ -43,19 +43,19 @@ THREADS = WARPS * WARP
 # A block's keys and values: around them, then by the sets of 32 channels that have any codes. Codes of one set alone, of the first
 # and the second of two, by the planes that may be set; then the look-ups of all.
 KEY_BLOCK = (17, 10, 1, 0, 1, 0)
-VALUE_BLOCK = (12, 7, 1, 0, 0, 0)
+VALUE_BLOCK = (14, 7, 3, 0, 0, 0)
 KEY_CODES = (
     ({2: (33, 21, 5, 0, 2, 0), 4: (41, 27, 5, 0, 4, 0), 8: (66, 40, 15, 0, 8, 0)},),
     (
         {2: (34, 25, 3, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (83, 57, 16, 0, 8, 0)},
-        {2: (33, 23, 5, 0, 2, 0), 4: (43, 28, 7, 0, 4, 0), 8: (67, 43, 15, 0, 8, 0)},
+        {2: (33, 23, 5, 0, 2, 0), 4: (43, 28, 7, 0, 4, 0), 8: (68, 43, 16, 0, 8, 0)},
     ),
 )
 VALUE_CODES = (
     ({2: (31, 22, 2, 0, 2, 0), 4: (41, 27, 5, 0, 4, 0), 8: (65, 41, 13, 0, 8, 0)},),
     (
         {2: (33, 26, 1, 0, 2, 0), 4: (50, 35, 6, 0, 4, 0), 8: (82, 57, 14, 0, 8, 0)},
-        {2: (30, 21, 4, 0, 2, 0), 4: (41, 27, 6, 0, 4, 0), 8: (65, 42, 14, 0, 8, 0)},
+        {2: (31, 21, 5, 0, 2, 0), 4: (42, 28, 6, 0, 4, 0), 8: (66, 42, 14, 0, 8, 0)},
     ),
 )
 KEY_LOOK_UPS = ((151, 43, 12, 32, 32, 31), (247, 76, 12, 64, 64, 31))
@@ -63,14 +63,14 @@ VALUE_LOOK_UPS = ((105, 32, 0, 32, 40, 0), (201, 65, 0, 64, 72, 0))
 WEIGHT = (11, 3, 0, 2, 2, 0)
 # Staging 128 words of the staged blocks, keys and values: the first turn and those after, and what stands around the latter.
 STAGE = ((34, 11, 15, 0, 4, 0), (25, 11, 6, 0, 4, 0))
-STAGE_AGAIN = ((19, 4, 7, 0, 4, 0), (27, 11, 7, 0, 4, 0))
-AGAIN = ((31, 10, 9, 0, 0, 0), (18, 3, 6, 0, 0, 0))
+STAGE_AGAIN = ((19, 4, 7, 0, 4, 0), (21, 4, 9, 0, 4, 0))
+AGAIN = ((31, 10, 9, 0, 0, 0), (34, 7, 12, 0, 0, 0))
 # 16 rows of 32 keys' tables and of 32 values'.
 KEY_ROWS = (13, 4, 2, 4, 1, 0)
 VALUE_ROWS = (12, 4, 3, 0, 1, 0)
 # The rest, once: indices, the query, the tables' places; the largest, the sums; merging.
-ONCE = (355, 168, 75, 14, 1, 6)
-ONCE_VALUES = (210, 71, 68, 12, 2, 15)
+ONCE = (354, 169, 71, 14, 1, 6)
+ONCE_VALUES = (188, 61, 51, 12, 2, 15)
 ONCE_MERGE = (87, 27, 15, 12, 9, 0)
 
 # Of a multiprocessor of an H100: shared memory, and what of it the driver keeps of each block of threads.
