@@ -36,6 +36,8 @@
 #define THREADS (WARPS * WARP)
 #define BLOCKS_PER_SPLIT 32
 #define MAX_STAGED_BLOCKS 4
+// A lane with fewer planes than its set's widest reads on behind a head's last plane.
+#define WORDS_BEHIND_STAGES 8
 // Of a multiprocessor, at least: it keeps the registers under 80.
 #define RESIDENT_BLOCKS 6
 #define LOG2_E 1.4426950408889634f
@@ -457,8 +459,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
 
   staged_words staged;
   staged.stage_stride = stage_words;
+  int words_of_warp = staged_blocks * stage_words + WORDS_BEHIND_STAGES;
   unsigned* stages = reinterpret_cast<unsigned*>(shared_tables + table_floats);
-  staged.stage = stages + warp * staged_blocks * stage_words;
+  staged.stage = stages + warp * words_of_warp;
   staged.capacity = staged_blocks;
   staged.words = words + static_cast<long long>(first_slot) * words_per_slot + layout.first_word;
   staged.words_stride = WARPS * words_per_slot;
@@ -466,10 +469,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   staged.select(0, layout.key_planes);
   staged.next = 0;
   staged.stage_async(lane);
-  // The first block's; of the next, THREADS further. They lie behind the stages, where a lane with
-  // fewer planes than its set's widest may read on.
-  float* logits =
-      reinterpret_cast<float*>(stages + WARPS * staged_blocks * stage_words) + warp * WARP;
+  // The first block's; of the next, THREADS further.
+  float* logits = reinterpret_cast<float*>(stages + WARPS * words_of_warp) + warp * WARP;
 
   const float* query = queries + (static_cast<long long>(row) * heads + head) * HEAD_DIM;
   token_sums adder(lane);

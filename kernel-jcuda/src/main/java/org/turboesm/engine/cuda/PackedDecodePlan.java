@@ -32,6 +32,9 @@ final class PackedDecodePlan {
   /** What the driver keeps of each block's shared memory. */
   private static final int RESERVED_SHARED_BYTES = 1024;
 
+  /** Words behind a warp's stages; {@code packed_decode.cu} says the same. */
+  private static final int WORDS_BEHIND_STAGES = 8;
+
   /** Bytes of {@code struct channel_set}. */
   private static final int SET_BYTES = 8;
 
@@ -139,7 +142,8 @@ final class PackedDecodePlan {
   }
 
   private int sharedBytes(int staged) {
-    int floats = tableFloats + BLOCKS_PER_SPLIT * LANES + WARPS * staged * stageWords;
+    int stages = WARPS * (staged * stageWords + WORDS_BEHIND_STAGES);
+    int floats = tableFloats + stages + BLOCKS_PER_SPLIT * LANES;
     return floats * Float.BYTES;
   }
 }
