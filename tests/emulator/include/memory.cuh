@@ -2,6 +2,9 @@
 // words that are read once also apart, and an asynchronous copy arrives only when it is waited for.
 #pragma once
 
+// A kernel's dynamic shared memory.
+extern thread_local unsigned char smem_raw[];
+
 inline void emulator_count_streamed(unsigned long long bytes) {
   emulator_loaded_bytes += bytes;
   emulator_streamed_bytes += bytes;
@@ -16,6 +19,15 @@ template <typename T>
 inline T load_cached(const T* address) {
   emulator_loaded_bytes += sizeof(T);
   return *address;
+}
+
+// The distance from the dynamic shared memory, within 2 GiB of which static arrays lie too.
+inline unsigned shared_address(const void* shared) {
+  return static_cast<unsigned>(static_cast<const unsigned char*>(shared) - smem_raw);
+}
+
+inline void store_shared(unsigned address, unsigned x) {
+  *reinterpret_cast<unsigned*>(smem_raw + static_cast<int>(address)) = x;
 }
 
 inline unsigned opaque(unsigned x) { return x; }

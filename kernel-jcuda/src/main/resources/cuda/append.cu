@@ -93,8 +93,8 @@ __device__ __forceinline__ void pack_tail(const activation_t* tail, const head_l
     bool is_key = task < UNITS;
     int unit = is_key ? task : task - UNITS;
     int first = unit * UNIT_CHANNELS + (is_key ? 0 : HEAD_DIM);
-    block_channels channels = {tail + first * BLOCK_TOKENS, is_key ? 1.0f : divisor};
-    pack_unit(slot_words, codes + first, channels_of_unit(unit), thresholds, channels, true,
+    pack_unit(slot_words, codes + first, channels_of_unit(unit), thresholds,
+              tail + first * BLOCK_TOKENS + lane, BLOCK_TOKENS, is_key ? 1.0f : divisor, true,
               staged_words[warp]);
   }
 }

@@ -6,9 +6,9 @@
 // one sequence are slots in a row. Where values are scaled by token, a slot also has a bfloat16 for
 // each head and token, [slots, heads, 32].
 //
-// A tail, and a block of a full-precision cache, is [2, HEAD_DIM, 32] activations: keys, then values,
-// channel by channel, a lane a token; a tail for each [sequences, heads], full blocks for each
-// [slots, heads].
+// A tail, and a block of a full-precision cache, is [2, HEAD_DIM, 32] activations: keys, then
+// values, channel by channel, a lane a token; a tail for each [sequences, heads], full blocks for
+// each [slots, heads].
 #pragma once
 
 #define BLOCK_TOKENS 32
@@ -27,7 +27,7 @@ struct head_layout {
 struct channel_code {
   int plane;  // its first plane, counted from the head's first key plane
   int bits;   // 0 to 8
-  int table;  // where its 2^bits entries start in the layer's centroids and thresholds
+  int table;  // where its 2^bits entries start in the layer's centroids and trees of thresholds
   int unused;
 };
 
@@ -35,14 +35,13 @@ __device__ __forceinline__ int blocks_of(int tokens) {
   return (tokens + BLOCK_TOKENS - 1) / BLOCK_TOKENS;
 }
 
-// The number of the channel's thresholds below the value, as Codebook.code: thresholds ascend and
-// are closed by infinity; a NaN has code 0.
+// The number of the channel's thresholds below the value, as Codebook.code. thresholds: of the
+// channel, a search tree level by level from entry 1 on: below the middle one, which comes first,
+// stand entries 2 * i and, above it, 2 * i + 1. A NaN has code 0.
 __device__ __forceinline__ int code_of(const float* thresholds, int bits, float value) {
-  int code = 0;
-  for (int step = (1 << bits) >> 1; step > 0; step >>= 1) {
-    if (value > thresholds[code + step - 1]) {
-      code += step;
-    }
+  int node = 1;
+  for (int bit = 0; bit < bits; bit++) {
+    node = 2 * node + (value > thresholds[node] ? 1 : 0);
   }
-  return code;
+  return node - (1 << bits);
 }

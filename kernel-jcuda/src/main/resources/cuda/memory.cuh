@@ -17,6 +17,15 @@ __device__ __forceinline__ T load_cached(const T* address) {
   return __ldg(address);
 }
 
+// Where in shared memory, in bytes: an address for store_shared.
+__device__ __forceinline__ unsigned shared_address(const void* shared) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(shared));
+}
+
+__device__ __forceinline__ void store_shared(unsigned address, unsigned x) {
+  asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(x) : "memory");
+}
+
 // The same value, of which the compiler knows nothing: it is kept in a register, not computed
 // again.
 __device__ __forceinline__ unsigned opaque(unsigned x) {

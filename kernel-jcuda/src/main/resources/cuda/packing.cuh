@@ -10,9 +10,10 @@
 #pragma once
 
 #include "kv_cache.cuh"
+#include "memory.cuh"
+#include "pieces.cuh"
 #include "precision.cuh"
 #include "tensor_core.cuh"
-#include "pieces.cuh"
 #include "warp.cuh"
 
 #define UNIT_CHANNELS 16
@@ -47,7 +48,7 @@ __device__ __forceinline__ int channels_of_unit(int unit) {
 // Where a token's channel lies in a tile. Sixteen-byte groups of eight bfloat16 tokens stay whole,
 // and change places with the channel, so that chunks of neighbouring channels are stored to
 // different banks.
-__device__ __forceinline__ int tile_index(int channel, int token) {
+__device__ __forceinline__ unsigned tile_index(unsigned channel, unsigned token) {
 #if PRECISION == PRECISION_F32
   return channel * TILE_STRIDE + token;
 #else
@@ -158,24 +159,58 @@ __device__ __forceinline__ void map_unit(float* mapped, const activation_t* tile
 }
 #endif
 
-// Codes one channel of 32 tokens, a lane each, as code_of would, and leaves its planes in words.
-// The comparisons of the search are the code's bits from the highest on, so each is a plane as it
-// falls. table: where the channel's thresholds start. Indices stay in 32 bits: this is the
-// innermost loop, and arithmetic of 64-bit addresses would double it.
-__device__ __forceinline__ void pack_channel(unsigned* words, const float* thresholds, int table,
-                                             int bits, float value, bool present) {
+// Codes one channel of 32 tokens, a lane each, as code_of would, and leaves its planes at words, an
+// address. The comparisons of the search are the code's bits from the highest on, so each is a
+// plane as it falls. table: where the channel's thresholds start. This is the innermost loop: there
+// is no counter, and indices and addresses stay in 32 bits, as arithmetic in 64 would double it.
+template <int BITS>
+__device__ __forceinline__ void pack_bits(unsigned words, const float* thresholds, int table,
+                                          float value) {
   bool first_lane = threadIdx.x % WARP == 0;
-  int undecided = table - 1;
-  int step = 1 << bits;
-  for (int plane = bits - 1; plane >= 0; plane--) {
-    step >>= 1;
-    int middle = undecided + step;
-    bool above = value > thresholds[middle] && present;
-    unsigned word = __ballot_sync(ALL_LANES, above);
-    undecided = above ? middle : undecided;
+  int index = table + 1;
+  int below = opaque(-table);
+  int above = below + 1;
+#pragma unroll
+  for (int plane = BITS - 1; plane >= 0; plane--) {
+    bool higher = value > load_cached(thresholds + index);
+    unsigned word = __ballot_sync(ALL_LANES, higher);
+    index += index + (higher ? above : below);
     if (first_lane) {
-      words[plane] = word;
+      store_shared(words + plane * 4, word);
     }
+  }
+}
+
+// pack_bits for a channel's width.
+__device__ __forceinline__ void pack_channel(unsigned words, const float* thresholds, int table,
+                                             int bits, float value) {
+  switch (bits) {
+    case 0:
+      break;
+    case 1:
+      pack_bits<1>(words, thresholds, table, value);
+      break;
+    case 2:
+      pack_bits<2>(words, thresholds, table, value);
+      break;
+    case 3:
+      pack_bits<3>(words, thresholds, table, value);
+      break;
+    case 4:
+      pack_bits<4>(words, thresholds, table, value);
+      break;
+    case 5:
+      pack_bits<5>(words, thresholds, table, value);
+      break;
+    case 6:
+      pack_bits<6>(words, thresholds, table, value);
+      break;
+    case 7:
+      pack_bits<7>(words, thresholds, table, value);
+      break;
+    default:
+      pack_bits<8>(words, thresholds, table, value);
+      break;
   }
 }
 
@@ -185,7 +220,6 @@ struct mapped_channels {
   __device__ __forceinline__ float at(int c, int token) const {
     return mapped[c * MAPPED_STRIDE + token];
   }
-  __device__ __forceinline__ float operator()(int c) const { return at(c, threadIdx.x % WARP); }
 };
 
 // Most heads do not scale their values, and a division costs more than a bit's coding.
@@ -193,39 +227,53 @@ __device__ __forceinline__ float divide(float x, float divisor) {
   return divisor == 1.0f ? x : x / divisor;
 }
 
-// A unit of a tile, over the token's divisor.
+// A unit of a tile over the tokens' divisors, where map_unit would leave it.
+__device__ __forceinline__ void divide_unit(float* mapped, const activation_t* tile, int unit,
+                                            float divisor) {
+  unsigned lane = threadIdx.x % WARP;
+  unsigned first = unit * UNIT_CHANNELS;
+  float* target = mapped + lane;
+#pragma unroll
+  for (unsigned c = 0; c < UNIT_CHANNELS; c++) {
+    target[c * MAPPED_STRIDE] = to_float(tile[tile_index(first + c, lane)]);
+  }
+  if (__any_sync(ALL_LANES, divisor != 1.0f)) {
+#pragma unroll 1
+    for (unsigned c = 0; c < UNIT_CHANNELS; c++) {
+      target[c * MAPPED_STRIDE] /= divisor;
+    }
+  }
+}
+
+// A unit of a tile.
 struct tile_channels {
   const activation_t* tile;
   int first;
-  float divisor;
   __device__ __forceinline__ float at(int c, int token) const {
-    return divide(to_float(tile[tile_index(first + c, token)]), divisor);
-  }
-  __device__ __forceinline__ float operator()(int c) const { return at(c, threadIdx.x % WARP); }
-};
-
-// A unit of a block in global memory, [channels, 32] activations, over the token's divisor.
-struct block_channels {
-  const activation_t* block;
-  float divisor;
-  __device__ __forceinline__ float operator()(int c) const {
-    return divide(to_float(block[c * BLOCK_TOKENS + threadIdx.x % WARP]), divisor);
+    return to_float(tile[tile_index(first + c, token)]);
   }
 };
 
 // Packs one unit of channels. One warp, a lane a token; bits of tokens that are not present are
-// zero. codes: of the unit's channels. thresholds: of the layer. slot_words: of the head's first
-// key plane. staged: [UNIT_WORDS] shared words of the warp.
-template <typename Channels>
+// zero. codes: of the unit's channels. thresholds: of the layer. values: of the lane's token, a
+// channel every stride; they are divided before they are coded. slot_words: of the head's first key
+// plane. staged: [UNIT_WORDS] shared words of the warp.
+template <typename T>
 __device__ __forceinline__ void pack_unit(unsigned* slot_words, const channel_code* codes,
-                                          int channels, const float* thresholds,
-                                          const Channels& values, bool present, unsigned* staged) {
+                                          int channels, const float* thresholds, const T* values,
+                                          int stride, float divisor, bool present,
+                                          unsigned* staged) {
   int first_plane = codes[0].plane;
   int planes = 0;
+  unsigned words = opaque(shared_address(staged));
+#pragma unroll 1
   for (int c = 0; c < channels; c++) {
-    int4 code = *reinterpret_cast<const int4*>(codes + c);
-    pack_channel(staged + planes, thresholds, code.z, code.y, values(c), present);
+    int4 code = *reinterpret_cast<const int4*>(codes++);
+    // Not above any threshold, so that the bits of absent tokens are zero.
+    float value = present ? divide(to_float(*values), divisor) : NEGATIVE_INFINITY;
+    pack_channel(words + planes * 4, thresholds, code.z, code.y, value);
     planes += code.y;
+    values += stride;
   }
   __syncwarp();
   for (int plane = threadIdx.x % WARP; plane < planes; plane += WARP) {

@@ -115,9 +115,8 @@ __device__ __forceinline__ unsigned largest_magnitudes(const activation_t* tile,
 
 // Grid (token blocks, heads), blocks of BLOCK_THREADS.
 //
-// products to sines, sm_scale, heads, queries, keys, values: as rotate_qkv; what nothing reads may
-// be
-//     null
+// products to sines, sm_scale, heads: as rotate_qkv
+// queries, keys, values: as rotate_qkv; null where nothing reads them
 // blocks: [grid.x]
 // ranges, outside: as range.cuh says
 // key_maps: [heads] maps as arrange_maps leaves them
@@ -161,7 +160,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, PACK_RESIDENT_BLOCKS
     looked_at = __ballot_sync(ALL_LANES, present && looks_at(positions[block.x + lane]));
     for (int unit = warp; unit < UNITS; unit += BLOCK_WARPS) {
       int first = unit * UNIT_CHANNELS;
-      tile_channels values_of_unit = {value_tile, first, 1.0f};
+      tile_channels values_of_unit = {value_tile, first};
       count_outside(outside + head * 2 + 1, ranges + (head * 2 + 1) * HEAD_DIM + first,
                     channels_of_unit(unit), looked_at, values_of_unit);
     }
@@ -203,14 +202,12 @@ extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, PACK_RESIDENT_BLOCKS
         store(&tail[(first + c) * BLOCK_TOKENS + lane],
               present ? mapped[c * MAPPED_STRIDE + lane] : 0.0f);
       }
-    } else if (is_key) {
-      mapped_channels keys_of_unit = {mapped};
-      pack_unit(slot_words, key_codes + first, channels, thresholds, keys_of_unit, present,
-                staged_words[warp]);
     } else {
-      tile_channels values_of_unit = {value_tile, first, divisor};
-      pack_unit(slot_words, key_codes + HEAD_DIM + first, channels, thresholds, values_of_unit,
-                present, staged_words[warp]);
+      if (!is_key) {
+        divide_unit(mapped, value_tile, unit, divisor);
+      }
+      pack_unit(slot_words, key_codes + (is_key ? first : HEAD_DIM + first), channels, thresholds,
+                mapped + lane, MAPPED_STRIDE, 1.0f, present, staged_words[warp]);
     }
   }
 }

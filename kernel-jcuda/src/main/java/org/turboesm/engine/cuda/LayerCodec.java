@@ -51,7 +51,7 @@ final class LayerCodec implements AutoCloseable {
               .toList();
       channels = keep(channels(codebooks));
       centroids = keep(joined(codebooks, Codebook::centroids));
-      thresholds = keep(joined(codebooks, Codebook::thresholds));
+      thresholds = keep(joined(codebooks, LayerCodec::thresholdTrees));
       keyMaps = keep(matrices(heads.stream().map(HeadCodec::key).toList()));
       keyBiases = keep(biases(heads.stream().map(HeadCodec::key).toList()));
       queryMaps = keep(matrices(heads.stream().map(HeadCodec::query).toList()));
@@ -137,6 +137,26 @@ final class LayerCodec implements AutoCloseable {
     return joined;
   }
 
+  /**
+   * Each channel's thresholds as a search tree, level by level from its table's entry 1 on: below
+   * entry i lie 2 * i and, above it, 2 * i + 1.
+   */
+  private static float[] thresholdTrees(Codebook codebook) {
+    float[] trees = new float[codebook.size()];
+    for (int c = 0; c < codebook.headDim(); c++) {
+      int offset = codebook.offset(c);
+      int codes = 1 << codebook.bits(c);
+      for (int node = 1; node < codes; node++) {
+        int level = Integer.highestOneBit(node);
+        // The nodes of a level cut the ascending thresholds into parts of one length.
+        int part = codes / level;
+        int inLevel = node - level;
+        trees[offset + node] = codebook.thresholds()[offset + inLevel * part + part / 2 - 1];
+      }
+    }
+    return trees;
+  }
+
   private static float[] matrices(List<AffineMap> maps) {
     int size = maps.get(0).size();
     float[] matrices = new float[maps.size() * size * size];
@@ -200,7 +220,7 @@ final class LayerCodec implements AutoCloseable {
     return centroids;
   }
 
-  /** Of all channels, each channel's closed by infinity, at the centroids' places. */
+  /** Of all channels, each a search tree as {@code code_of} reads it, at the centroids' places. */
   DeviceBuffer thresholds() {
     return thresholds;
   }
