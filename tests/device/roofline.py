@@ -130,7 +130,7 @@ class Codec:
         tables = max(2 * WARP << max(map(max, self.set_bits)), WARPS * (2 + HEAD_DIM))
         key_planes = self.planes[0]
         stage = max(-(-key_planes // 4) * 4, -(-sum(self.planes) // 4) * 4 - key_planes // 4 * 4)
-        stages = WARPS * (staged_blocks * stage + 8)
+        stages = WARPS * staged_blocks * stage
         return 4 * (tables + BLOCKS_PER_SPLIT * WARP + stages)
 
     def by_shared(self, staged_blocks):

@@ -16,15 +16,16 @@
 //   32 tokens: the lanes halve the tokens that they have in hand with each exchange, 31 shuffles in
 //   all, and end with one each.
 //
-// Channels are taken in sets of 32, the widest codes first, two sets at a time; a narrower
-// channel's entries repeat, so that bits above its own do not count.
+// Channels are taken in sets of 32, the widest codes first, two sets at a time. Of each a lane
+// reads as many planes as the set's widest has; a narrower channel's entries repeat, so that bits
+// beside its own do not count.
 //
 // Grid (splits, heads, rows); a warp takes every WARPS-th block of its split. It stages the words
 // of as many of its blocks as have room by asynchronous copies: keys, and when the logits are
 // there, values. Logits and states are in base 2. Shared: sharedBytes of PackedDecodePlan.java.
 //
 // Cost a block of 32 tokens: its words' bytes from memory; for each 32 channels of keys and of
-// values 15 to 48 integer operations and, a token, one, a load from shared memory and an addition
+// values 18 to 48 integer operations and, a token, one, a load from shared memory and an addition
 // or a multiply-add; 31 shuffles. Instructions and shared memory bound it, not memory
 // (ROOFLINE.md).
 
@@ -36,16 +37,14 @@
 #define THREADS (WARPS * WARP)
 #define BLOCKS_PER_SPLIT 32
 #define MAX_STAGED_BLOCKS 4
-// A lane with fewer planes than its set's widest reads on behind a head's last plane.
-#define WORDS_BEHIND_STAGES 8
-// Of a multiprocessor, at least: it keeps the registers under 80.
+// Of a multiprocessor, at least: it keeps the registers at 80 at most.
 #define RESIDENT_BLOCKS 6
 #define LOG2_E 1.4426950408889634f
 
 // Two sets' tables at a time: their rows, of 64 floats, are 256 bytes, so that a code is an
 // address's second byte.
-constexpr int SETS = (HEAD_DIM + WARP - 1) / WARP;
-constexpr int SETS_AT_ONCE = SETS < 2 ? SETS : 2;
+constexpr int SETS_AT_ONCE = HEAD_DIM <= WARP ? 1 : 2;
+constexpr int SETS = (HEAD_DIM + SETS_AT_ONCE * WARP - 1) / (SETS_AT_ONCE * WARP) * SETS_AT_ONCE;
 constexpr int MAX_SETS = 4;
 constexpr int ROW_FLOATS = 2 * WARP;
 
@@ -72,7 +71,7 @@ struct head_plan {
 // A lane of a set.
 struct lane_channel {
   short channel;  // -1 for none
-  short plane;    // its first, among the head's key planes or its value planes
+  short plane;    // the first that it reads, among the head's key planes or its value planes
 };
 
 // An entry of a table in shared memory, by its offset in bytes.
@@ -459,9 +458,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
 
   staged_words staged;
   staged.stage_stride = stage_words;
-  int words_of_warp = staged_blocks * stage_words + WORDS_BEHIND_STAGES;
   unsigned* stages = reinterpret_cast<unsigned*>(shared_tables + table_floats);
-  staged.stage = stages + warp * words_of_warp;
+  staged.stage = stages + warp * staged_blocks * stage_words;
   staged.capacity = staged_blocks;
   staged.words = words + static_cast<long long>(first_slot) * words_per_slot + layout.first_word;
   staged.words_stride = WARPS * words_per_slot;
@@ -470,7 +468,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   staged.next = 0;
   staged.stage_async(lane);
   // The first block's; of the next, THREADS further.
-  float* logits = reinterpret_cast<float*>(stages + WARPS * words_of_warp) + warp * WARP;
+  float* logits =
+      reinterpret_cast<float*>(stages + WARPS * staged_blocks * stage_words) + warp * WARP;
 
   const float* query = queries + (static_cast<long long>(row) * heads + head) * HEAD_DIM;
   token_sums adder(lane);
@@ -479,13 +478,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
   for (int first_set = 0; first_set < SETS; first_set += SETS_AT_ONCE) {
     if (first_set > 0) {
       __syncthreads();
-      staged.restart_async(lane);
     }
     set_lanes sets(plan.keys + first_set, key_lanes + first_set * WARP, 0, lane);
+    int coded = sets.coded();
+    if (first_set > 0 && coded > 0) {
+      staged.restart_async(lane);
+    }
     build_key_tables(plan.keys + first_set, key_lanes + first_set * WARP, query, tables);
     copy_async_wait<0>();
     __syncthreads();
-    int coded = sets.coded();
     // Channels without bits have one centroid: they add the same to the logits of all packed
     // tokens, and nothing to those of a tail.
     float constant = 0;
@@ -501,7 +502,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     max = NEGATIVE_INFINITY;
 #pragma unroll 1
     for (int i = 0; i < staged.blocks; i++) {
-      if (i == staged.next) {
+      if (coded > 0 && i == staged.next) {
         staged.advance(lane);
         block_words = staged.stage;
       }
@@ -565,13 +566,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     if (first_set > 0) {
       __syncthreads();
       stage_value_tables_async(plan.values + first_set, tables);
-      staged.restart_async(lane);
     }
     set_lanes sets(plan.values + first_set, value_lanes + first_set * WARP, layout.key_planes % 4,
                    lane);
+    int coded = sets.coded();
+    if (first_set > 0 && coded > 0) {
+      staged.restart_async(lane);
+    }
     copy_async_wait<0>();
     __syncthreads();
-    int coded = sets.coded();
     float set_sums[SETS_AT_ONCE] = {};
 #pragma unroll
     for (int s = 0; s < SETS_AT_ONCE; s++) {
@@ -582,14 +585,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS)
     const unsigned* block_words = staged.stage;
     const float* block_weights = logits;
 #pragma unroll 1
-    for (int i = 0; i < staged.blocks; i++) {
+    for (int i = 0; i < staged.blocks && coded > 0; i++) {
       if (i == staged.next) {
         staged.advance(lane);
         block_words = staged.stage;
       }
       if (coded == 2) {
         add_values<SETS_AT_ONCE>(set_sums, sets, block_words, block_weights);
-      } else if (coded == 1) {
+      } else {
         add_values<1>(set_sums, sets, block_words, block_weights);
       }
       block_words += staged.stage_stride;

@@ -75,8 +75,9 @@ public interface EsmEngine extends AutoCloseable {
    * Runs work of several calls, in which observers call the engine too. Where it runs out of memory
    * that others may have had, it is run once more while nobody else's calls take any.
    *
-   * @param work leaves nothing behind where it throws {@link OutOfDeviceMemoryException}; the
-   *     thread has no session open and is in no call of this engine
+   * @param work leaves nothing behind where it throws {@link OutOfDeviceMemoryException}, and waits
+   *     for no other thread's calls; the thread has no session open and is in no call of this
+   *     engine
    * @throws OutOfDeviceMemoryException if it does not fit alone
    */
   default <T> T runBesideOrAlone(Supplier<T> work) {
@@ -93,6 +94,9 @@ public interface EsmEngine extends AutoCloseable {
   /**
    * Runs work while nobody else's calls take memory of the device: it waits for those, as later
    * ones for it.
+   *
+   * @param work waits for no other thread's calls; the thread has no session open and is in no call
+   *     of this engine
    */
   default <T> T runAlone(Supplier<T> work) {
     return work.get();

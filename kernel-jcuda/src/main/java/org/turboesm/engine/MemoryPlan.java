@@ -43,7 +43,9 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
   /** The codec's maps are kept a second time, in tiles of so many channels. */
   private static final int MAP_TILE = 16;
 
-  /** Channels that decode reads by the lanes of a warp. */
+  /**
+   * Channels that decode reads by the lanes of a warp, twice as many at a time if there are more.
+   */
   private static final int SET_CHANNELS = 32;
 
   /** A scale an output channel of int8 weights, and each bias. */
@@ -134,8 +136,9 @@ public record MemoryPlan(EsmConfig config, Precision precision) {
     long headDim = config.headDim();
     long widest = (long) Math.ceil(bits * headDim / widestCode);
     long codes = (widest << widestCode) + 2 * headDim;
-    long sets = (headDim + SET_CHANNELS - 1) / SET_CHANNELS;
-    long columns = 2 * sets * SET_CHANNELS << widestCode;
+    long channelsAtOnce = headDim <= SET_CHANNELS ? SET_CHANNELS : 2 * SET_CHANNELS;
+    long turns = (headDim + channelsAtOnce - 1) / channelsAtOnce;
+    long columns = 2 * turns * channelsAtOnce << widestCode;
     return (long) config.layers() * config.heads() * (2 * codes + columns) * Float.BYTES;
   }
 

@@ -47,13 +47,22 @@ public record CalibratePartition(EngineSpec engine, String modelHash) implements
     }
     Sequences sequences = new Sequences(proteins);
     try (Lease<ResidentModel> model = EngineHolder.lease(engine, modelHash)) {
-      return byLayer(pass.run(model.value(), sequences));
+      return byLayer(run(pass, model.value(), sequences));
+    }
+  }
+
+  private static <A> List<A> run(Pass<A> pass, ResidentModel model, Sequences sequences) {
+    try {
+      return pass.run(model, sequences);
     } catch (OutOfDeviceMemoryException e) {
+      if (sequences.last == null) {
+        throw e;
+      }
       throw UnfitProtein.error(
           sequences.last.id(),
           sequences.last.sequence().length(),
           "to calibrate on",
-          "take it out of the input or calibrate on another one (turboesm calibrate, and run"
+          "take it out of the input or calibrate on another input (turboesm calibrate, and run"
               + " --calibration)",
           e);
     }

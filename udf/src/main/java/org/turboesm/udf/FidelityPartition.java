@@ -1,7 +1,6 @@
 package org.turboesm.udf;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -34,7 +33,7 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
 
   /**
    * @param settings its modes, {@code encode} passed over
-   * @param input the proteins' columns, {@code sequence} among them
+   * @param input the proteins' columns, {@code id} and {@code sequence} among them
    * @param output the columns wanted: those of the measurement, {@code mode}, {@code
    *     prefix_tokens}, and any of the input's
    */
@@ -75,9 +74,8 @@ public final class FidelityPartition implements MapPartitionsFunction<Row, Row> 
   }
 
   private void refuse(Row protein, OutOfDeviceMemoryException refused) {
-    int id = Math.max(0, Arrays.asList(input.fieldNames()).indexOf("id"));
     throw UnfitProtein.error(
-        String.valueOf(protein.get(id)),
+        String.valueOf(protein.get(input.fieldIndex("id"))),
         protein.getString(input.fieldIndex("sequence")).length(),
         "to measure fidelity on",
         "take it out of the input or change the sample (--fidelity-sample)",

@@ -6,12 +6,15 @@ import org.turboesm.kv.Codebook;
 /**
  * How {@code packed_decode.cu} reads one head's keys or values: in sets of 32 channels, a lane
  * each, the widest codes first. A set's table has a row for each code of its widest channel, and in
- * a row a centroid for each lane; a narrower channel's repeat, so that bits above its own do not
+ * a row a centroid for each lane; a narrower channel's repeat, so that bits beside its own do not
  * count.
  */
 final class ChannelSets {
   /** Sets at most. */
   static final int MAX_SETS = 4;
+
+  /** Bytes of {@code struct channel_set}. */
+  static final int SET_BYTES = 8;
 
   /** Bytes of {@code struct lane_channel}. */
   static final int LANE_BYTES = 4;
@@ -29,9 +32,10 @@ final class ChannelSets {
     this.count = count(codebook.headDim());
   }
 
-  /** The sets of so many channels. */
+  /** The sets of so many channels: one, or pairs of them. */
   static int count(int headDim) {
-    return (headDim + LANES - 1) / LANES;
+    int atOnce = headDim <= LANES ? 1 : 2;
+    return (headDim + atOnce * LANES - 1) / (atOnce * LANES) * atOnce;
   }
 
   /** -1 for a lane without a channel. */
@@ -42,7 +46,19 @@ final class ChannelSets {
 
   /** The widest code of a set. */
   private int bits(int set) {
-    return codebook.bits(channel(set, 0));
+    int widest = channel(set, 0);
+    return widest < 0 ? 0 : codebook.bits(widest);
+  }
+
+  /**
+   * Planes before a channel's own that its lane reads with them: none, unless there are too few
+   * behind for the set's widest code. Then there are enough before, where that code's stand.
+   */
+  private int planesBefore(int set, int channel) {
+    int last = codebook.headDim() - 1;
+    int allPlanes = codebook.plane(last) + codebook.bits(last);
+    boolean enoughBehind = codebook.plane(channel) + bits(set) <= allPlanes;
+    return enoughBehind ? 0 : bits(set) - codebook.bits(channel);
   }
 
   private int tableFloats(int set) {
@@ -82,7 +98,7 @@ final class ChannelSets {
       for (int lane = 0; lane < LANES; lane++) {
         int channel = channel(set, lane);
         target.putShort((short) channel);
-        target.putShort((short) (channel < 0 ? 0 : codebook.plane(channel)));
+        target.putShort((short) (channel < 0 ? 0 : firstPlane(set, channel)));
       }
     }
   }
@@ -92,13 +108,21 @@ final class ChannelSets {
     for (int set = 0; set < count; set++) {
       for (int row = 0; row < 1 << bits(set); row++) {
         for (int lane = 0; lane < LANES; lane++) {
-          target.putFloat(centroid(channel(set, lane), row));
+          target.putFloat(centroid(set, channel(set, lane), row));
         }
       }
     }
   }
 
-  private float centroid(int channel, int row) {
-    return channel < 0 ? 0 : codebook.centroid(channel, row & (1 << codebook.bits(channel)) - 1);
+  private int firstPlane(int set, int channel) {
+    return codebook.plane(channel) - planesBefore(set, channel);
+  }
+
+  private float centroid(int set, int channel, int row) {
+    if (channel < 0) {
+      return 0;
+    }
+    int code = row >> planesBefore(set, channel) & (1 << codebook.bits(channel)) - 1;
+    return codebook.centroid(channel, code);
   }
 }

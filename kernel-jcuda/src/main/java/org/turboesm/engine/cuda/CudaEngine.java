@@ -359,7 +359,7 @@ final class CudaEngine implements EsmEngine {
             return () -> packed;
           });
     } catch (OutOfDeviceMemoryException e) {
-      throw room.refusalOfFolding(codec.tableBytes(), e);
+      throw room.refusalOfFolding(codec, e);
     }
   }
 

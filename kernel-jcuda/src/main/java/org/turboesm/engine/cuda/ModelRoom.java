@@ -3,12 +3,14 @@ package org.turboesm.engine.cuda;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.turboesm.OutOfDeviceMemoryException;
 import org.turboesm.TurboEsmException;
 import org.turboesm.cuda.CudaContext;
 import org.turboesm.engine.MemoryPlan;
 import org.turboesm.engine.Precision;
 import org.turboesm.esm2.EsmConfig;
+import org.turboesm.kv.KvCodec;
 
 /**
  * Whether a device has room for a model, and the words for when it has not. A model that does not
@@ -69,19 +71,16 @@ final class ModelRoom {
             remedy(free, 0)));
   }
 
-  /**
-   * The refusal of a codec for which there is no room beside the model.
-   *
-   * @param tableBytes of the codec
-   */
-  TurboEsmException refusalOfFolding(long tableBytes, OutOfDeviceMemoryException cause) {
+  /** The refusal of a codec for which there is no room beside the model. */
+  TurboEsmException refusalOfFolding(KvCodec codec, OutOfDeviceMemoryException cause) {
+    long tableBytes = tableBytes(codec);
     long free = context.freeBytes();
     TurboEsmException refusal =
         new TurboEsmException(
             String.format(
                 Locale.ROOT,
-                "modes turbo and decode do not fit beside the model on %s: in %s they take another"
-                    + " %s, and %s are free. %s",
+                "modes turbo and decode do not fit beside the model on %s: in %s they take up to"
+                    + " another %s, and %s are free. %s",
                 context.device().describe(),
                 precision.label(),
                 mebibytes(new MemoryPlan(config, precision).foldedBytes() + tableBytes),
@@ -89,6 +88,21 @@ final class ModelRoom {
                 remedy(free + context.allocatedBytes(), tableBytes)));
     refusal.initCause(cause);
     return refusal;
+  }
+
+  /** A codec's maps, and its look-up tables at most. */
+  private long tableBytes(KvCodec codec) {
+    MemoryPlan plan = new MemoryPlan(config, precision);
+    int channels = config.layers() * config.heads() * config.headDim();
+    int widestCode =
+        codec.heads().stream()
+            .flatMap(List::stream)
+            .flatMap(head -> Stream.of(head.keyCodebook(), head.valueCodebook()))
+            .mapToInt(codebook -> codebook.bits(codebook.widestFirst(0)))
+            .max()
+            .orElseThrow();
+    double bits = (double) codec.packedBitsPerToken() / channels;
+    return plan.codecMapBytes() + plan.codecTableBytes(bits, Math.max(1, widestCode));
   }
 
   /**

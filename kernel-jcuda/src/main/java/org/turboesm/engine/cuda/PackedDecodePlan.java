@@ -32,12 +32,6 @@ final class PackedDecodePlan {
   /** What the driver keeps of each block's shared memory. */
   private static final int RESERVED_SHARED_BYTES = 1024;
 
-  /** Words behind a warp's stages; {@code packed_decode.cu} says the same. */
-  private static final int WORDS_BEHIND_STAGES = 8;
-
-  /** Bytes of {@code struct channel_set}. */
-  private static final int SET_BYTES = 8;
-
   private final int headDim;
 
   /** [heads, 2]: keys, then values. */
@@ -94,9 +88,9 @@ final class PackedDecodePlan {
     return ByteBuffer.allocate(bytes).order(ByteOrder.nativeOrder());
   }
 
-  /** {@code struct head_plan}s: [heads, 2, sets] {@code struct channel_set}s. */
+  /** {@code struct head_plan}s: [heads, 2, MAX_SETS] {@code struct channel_set}s. */
   byte[] plans() {
-    ByteBuffer plans = buffer(sets.size() * ChannelSets.MAX_SETS * SET_BYTES);
+    ByteBuffer plans = buffer(sets.size() * ChannelSets.MAX_SETS * ChannelSets.SET_BYTES);
     int table = 0;
     for (ChannelSets own : sets) {
       own.writeSets(plans, table);
@@ -142,8 +136,7 @@ final class PackedDecodePlan {
   }
 
   private int sharedBytes(int staged) {
-    int stages = WARPS * (staged * stageWords + WORDS_BEHIND_STAGES);
-    int floats = tableFloats + stages + BLOCKS_PER_SPLIT * LANES;
+    int floats = tableFloats + WARPS * staged * stageWords + BLOCKS_PER_SPLIT * LANES;
     return floats * Float.BYTES;
   }
 }

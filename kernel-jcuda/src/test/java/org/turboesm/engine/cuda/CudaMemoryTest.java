@@ -204,15 +204,19 @@ class CudaMemoryTest {
   /** The exception is not the one after which batches are made smaller: that would not help. */
   @Test
   void codecForWhichThereIsNoRoomIsRefusedSo() throws Exception {
-    long folded = new MemoryPlan(SmallModel.CONFIG, Precision.F32).foldedBytes();
+    MemoryPlan plan = new MemoryPlan(SmallModel.CONFIG, Precision.F32);
+    KvCodec codec = SmallModel.codec();
+    int channels =
+        SmallModel.CONFIG.layers() * SmallModel.CONFIG.heads() * SmallModel.CONFIG.headDim();
+    // Random widths: the widest of all is eight.
+    double bits = (double) codec.packedBitsPerToken() / channels;
+    long folded = plan.foldedBytes() + plan.codecMapBytes() + plan.codecTableBytes(bits, 8);
     long model = Lane.fixedBytes() + F32_BYTES;
+    assertThat(folded).isGreaterThan(codecBytes(codec));
 
-    assertThat(Emulator.run(FoldOnly.class, "MEMORY", model + folded))
+    assertThat(Emulator.run(FoldOnly.class, "MEMORY", model + plan.foldedBytes()))
         .contains("TurboEsmException: modes turbo and decode do not fit beside the model on GPU 0")
-        .contains(
-            "in f32 they take another "
-                + mebibytes(folded + SmallModel.codec().tableBytes())
-                + ", and ")
+        .contains("in f32 they take up to another " + mebibytes(folded) + ", and ")
         .contains("healthy: true");
     assertThat(Emulator.run(FoldOnly.class, "MEMORY", model + (1 << 20))).contains("folded");
   }

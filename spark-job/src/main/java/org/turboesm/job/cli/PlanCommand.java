@@ -80,7 +80,8 @@ final class PlanCommand implements Callable<Integer> {
       names = "--kv-proteins",
       paramLabel = "N",
       description =
-          "Proteins that these are of; each has a tail in full precision. Default: one for each "
+          "Proteins that these are of; each has a last block, of which a part may be free, or a"
+              + " tail in full precision. Default: one for each "
               + TOKENS_A_PROTEIN
               + " tokens.")
   private Integer kvProteins;
@@ -153,7 +154,7 @@ final class PlanCommand implements Callable<Integer> {
     int proteins =
         kvProteins != null
             ? Options.requirePositive("--kv-proteins", kvProteins)
-            : (cachedTokens + TOKENS_A_PROTEIN - 1) / TOKENS_A_PROTEIN;
+            : (int) ((cachedTokens + TOKENS_A_PROTEIN - 1L) / TOKENS_A_PROTEIN);
     CodecSpec packing = CodecSpec.parse(codec, bits, null);
     packing.requireHeadDim(config.headDim());
     return new MemoryDemand(
