@@ -42,8 +42,8 @@ THREADS = WARPS * WARP
 
 # A block's keys and values: around them, then by the sets of 32 channels that have any codes. Codes of one set alone, of the first
 # and the second of two, by the planes that may be set; then the look-ups of all.
-KEY_BLOCK = (17, 10, 1, 0, 1, 0)
-VALUE_BLOCK = (14, 7, 3, 0, 0, 0)
+KEY_BLOCK = (18, 11, 1, 0, 1, 0)
+VALUE_BLOCK = (12, 5, 3, 0, 0, 0)
 KEY_CODES = (
     ({2: (33, 21, 5, 0, 2, 0), 4: (41, 27, 5, 0, 4, 0), 8: (66, 40, 15, 0, 8, 0)},),
     (
@@ -112,6 +112,7 @@ class Codec:
             "once": add(*((block, counts) for counts in (ONCE, ONCE_VALUES, ONCE_MERGE))),
         }
         self.counts = add(*((1, counts) for counts in self.parts.values()))
+        self.conflicts = sum(self.collisions(sorted(bits, reverse=True)) for bits in (key_bits, value_bits))
         # A copy of 16 bytes a lane takes four clocks, one of which is its instruction's; so do four floats of a row.
         self.copy_clocks = self.bytes_of_block / (4 * SHARED_LANES) * 3 / 4 + 3 * block * (key_rows + value_rows)
 
@@ -124,6 +125,20 @@ class Codec:
         classes = (2 if bits <= 2 else 4 if bits <= 4 else 8 for bits in coded)
         counted = codes[len(coded) - 1]
         return [(1, counted[i][planes]) for i, planes in enumerate(classes)] + [(1, look_ups[len(coded) - 1])]
+
+    @staticmethod
+    def collisions(widths_of_channels):
+        """Further clocks of loading a block's words, a lane a channel: the most words of a bank, but one. Widest channels first."""
+        clocks = 0
+        for first in range(0, len(widths_of_channels), WARP):
+            of_set = widths_of_channels[first : first + WARP]
+            planes = [sum(widths_of_channels[: first + lane]) for lane in range(len(of_set))]
+            for p in range(of_set[0]):
+                banks = [0] * WARP
+                for word in {plane + p for plane in planes}:
+                    banks[word % WARP] += 1
+                clocks += max(banks) - 1
+        return clocks
 
     def shared_bytes(self, staged_blocks):
         """Dynamic shared memory of a block of threads, as PackedDecodePlan.sharedBytes."""
@@ -149,7 +164,7 @@ class Codec:
             "ALU": alu * WARP / ALU_LANES,
             "IMAD": imad * WARP / IMAD_LANES,
             "float": floats * WARP / FLOAT_LANES,
-            "shared": shared + self.copy_clocks + shuffles,
+            "shared": shared + self.conflicts + self.copy_clocks + shuffles,
         }
 
 
@@ -188,6 +203,7 @@ def decode_blocks():
     row("bytes", *(codec.bytes_of_block for codec in CODECS))
     for i, unit in enumerate(("instructions of a warp", "ALU", "IMAD", "float", "shared memory", "shuffles")):
         row(unit, *(f"{codec.counts[i]:.0f}" for codec in CODECS))
+    row("collisions of words", *(codec.conflicts for codec in CODECS))
     row("further clocks of copies", *(f"{codec.copy_clocks:.0f}" for codec in CODECS))
     for limit in CODECS[0].clocks():
         row(f"clocks: {limit}", *(f"{codec.clocks()[limit]:.0f}" for codec in CODECS))

@@ -48,7 +48,7 @@ __device__ __forceinline__ int channels_of_unit(int unit) {
 // Where a token's channel lies in a tile. Sixteen-byte groups of eight bfloat16 tokens stay whole,
 // and change places with the channel, so that chunks of neighbouring channels are stored to
 // different banks.
-__device__ __forceinline__ unsigned tile_index(unsigned channel, unsigned token) {
+__device__ __forceinline__ int tile_index(int channel, int token) {
 #if PRECISION == PRECISION_F32
   return channel * TILE_STRIDE + token;
 #else
@@ -159,6 +159,51 @@ __device__ __forceinline__ void map_unit(float* mapped, const activation_t* tile
 }
 #endif
 
+// A unit that has been mapped.
+struct mapped_channels {
+  const float* mapped;
+  __device__ __forceinline__ float at(int c, int token) const {
+    return mapped[c * MAPPED_STRIDE + token];
+  }
+};
+
+// Most heads do not scale their values, and a division costs more than a bit's coding.
+__device__ __forceinline__ float divide(float x, float divisor) {
+  return divisor == 1.0f ? x : x / divisor;
+}
+
+// A unit of a tile over the tokens' divisors, where map_unit would leave it.
+__device__ __forceinline__ void divide_unit(float* mapped, const activation_t* tile, int unit,
+                                            float divisor) {
+  // Channels of which a tile keeps the tokens in one order.
+  constexpr int ALIKE = 8;
+  int lane = threadIdx.x % WARP;
+  float* target = mapped + lane;
+#pragma unroll
+  for (int first = 0; first < UNIT_CHANNELS; first += ALIKE) {
+    const activation_t* source = tile + tile_index(unit * UNIT_CHANNELS + first, lane);
+#pragma unroll
+    for (int c = 0; c < ALIKE; c++) {
+      target[(first + c) * MAPPED_STRIDE] = to_float(source[c * TILE_STRIDE]);
+    }
+  }
+  if (__any_sync(ALL_LANES, divisor != 1.0f)) {
+#pragma unroll 1
+    for (int c = 0; c < UNIT_CHANNELS; c++) {
+      target[c * MAPPED_STRIDE] /= divisor;
+    }
+  }
+}
+
+// A unit of a tile.
+struct tile_channels {
+  const activation_t* tile;
+  int first;
+  __device__ __forceinline__ float at(int c, int token) const {
+    return to_float(tile[tile_index(first + c, token)]);
+  }
+};
+
 // Codes one channel of 32 tokens, a lane each, as code_of would, and leaves its planes at words, an
 // address. The comparisons of the search are the code's bits from the highest on, so each is a
 // plane as it falls. table: where the channel's thresholds start. This is the innermost loop: there
@@ -181,102 +226,60 @@ __device__ __forceinline__ void pack_bits(unsigned words, const float* threshold
   }
 }
 
-// pack_bits for a channel's width.
-__device__ __forceinline__ void pack_channel(unsigned words, const float* thresholds, int table,
-                                             int bits, float value) {
-  switch (bits) {
-    case 0:
-      break;
-    case 1:
-      pack_bits<1>(words, thresholds, table, value);
-      break;
-    case 2:
-      pack_bits<2>(words, thresholds, table, value);
-      break;
-    case 3:
-      pack_bits<3>(words, thresholds, table, value);
-      break;
-    case 4:
-      pack_bits<4>(words, thresholds, table, value);
-      break;
-    case 5:
-      pack_bits<5>(words, thresholds, table, value);
-      break;
-    case 6:
-      pack_bits<6>(words, thresholds, table, value);
-      break;
-    case 7:
-      pack_bits<7>(words, thresholds, table, value);
-      break;
-    default:
-      pack_bits<8>(words, thresholds, table, value);
-      break;
-  }
-}
+// The channels of a unit as a warp packs them, a lane a token.
+template <typename T>
+struct unit_channels {
+  int4 code;        // of the lane's channel, a channel_code; no bits in lanes that have none
+  const T* values;  // of the lane's token, a channel every stride
+  int stride;
+  float divisor;  // of the values, before they are coded
+  bool present;
 
-// A unit that has been mapped.
-struct mapped_channels {
-  const float* mapped;
-  __device__ __forceinline__ float at(int c, int token) const {
-    return mapped[c * MAPPED_STRIDE + token];
-  }
-};
-
-// Most heads do not scale their values, and a division costs more than a bit's coding.
-__device__ __forceinline__ float divide(float x, float divisor) {
-  return divisor == 1.0f ? x : x / divisor;
-}
-
-// A unit of a tile over the tokens' divisors, where map_unit would leave it.
-__device__ __forceinline__ void divide_unit(float* mapped, const activation_t* tile, int unit,
-                                            float divisor) {
-  unsigned lane = threadIdx.x % WARP;
-  unsigned first = unit * UNIT_CHANNELS;
-  float* target = mapped + lane;
-#pragma unroll
-  for (unsigned c = 0; c < UNIT_CHANNELS; c++) {
-    target[c * MAPPED_STRIDE] = to_float(tile[tile_index(first + c, lane)]);
-  }
-  if (__any_sync(ALL_LANES, divisor != 1.0f)) {
+  // Packs all channels of one width. words: the address of the planes.
+  template <int BITS>
+  __device__ __forceinline__ void pack(unsigned words, int first_plane,
+                                       const float* thresholds) const {
+    unsigned left = __ballot_sync(ALL_LANES, code.y == BITS);
 #pragma unroll 1
-    for (unsigned c = 0; c < UNIT_CHANNELS; c++) {
-      target[c * MAPPED_STRIDE] /= divisor;
+    while (left != 0) {
+      int c = __ffs(left) - 1;
+      left &= left - 1;
+      int plane = __shfl_sync(ALL_LANES, code.x, c) - first_plane;
+      int table = __shfl_sync(ALL_LANES, code.z, c);
+      // Not above any threshold, so that the bits of absent tokens are zero.
+      float value = present ? divide(to_float(values[c * stride]), divisor) : NEGATIVE_INFINITY;
+      pack_bits<BITS>(words + plane * 4, thresholds, table, value);
     }
-  }
-}
-
-// A unit of a tile.
-struct tile_channels {
-  const activation_t* tile;
-  int first;
-  __device__ __forceinline__ float at(int c, int token) const {
-    return to_float(tile[tile_index(first + c, token)]);
   }
 };
 
 // Packs one unit of channels. One warp, a lane a token; bits of tokens that are not present are
-// zero. codes: of the unit's channels. thresholds: of the layer. values: of the lane's token, a
-// channel every stride; they are divided before they are coded. slot_words: of the head's first key
-// plane. staged: [UNIT_WORDS] shared words of the warp.
+// zero. codes: of the unit's channels. thresholds: of the layer. values, stride, divisor: as
+// unit_channels. slot_words: of the head's first key plane. staged: [UNIT_WORDS] shared words of
+// the warp.
 template <typename T>
 __device__ __forceinline__ void pack_unit(unsigned* slot_words, const channel_code* codes,
                                           int channels, const float* thresholds, const T* values,
                                           int stride, float divisor, bool present,
                                           unsigned* staged) {
-  int first_plane = codes[0].plane;
-  int planes = 0;
-  unsigned words = opaque(shared_address(staged));
-#pragma unroll 1
-  for (int c = 0; c < channels; c++) {
-    int4 code = *reinterpret_cast<const int4*>(codes++);
-    // Not above any threshold, so that the bits of absent tokens are zero.
-    float value = present ? divide(to_float(*values), divisor) : NEGATIVE_INFINITY;
-    pack_channel(words + planes * 4, thresholds, code.z, code.y, value);
-    planes += code.y;
-    values += stride;
+  int lane = threadIdx.x % WARP;
+  unit_channels<T> unit = {make_int4(0, 0, 0, 0), values, stride, divisor, present};
+  if (lane < channels) {
+    unit.code = load_cached(reinterpret_cast<const int4*>(codes + lane));
   }
+  int first_plane = __shfl_sync(ALL_LANES, unit.code.x, 0);
+  int planes = __shfl_sync(ALL_LANES, unit.code.x + unit.code.y, channels - 1) - first_plane;
+  unsigned words = opaque(shared_address(staged));
+  unit.template pack<1>(words, first_plane, thresholds);
+  unit.template pack<2>(words, first_plane, thresholds);
+  unit.template pack<3>(words, first_plane, thresholds);
+  unit.template pack<4>(words, first_plane, thresholds);
+  unit.template pack<5>(words, first_plane, thresholds);
+  unit.template pack<6>(words, first_plane, thresholds);
+  unit.template pack<7>(words, first_plane, thresholds);
+  unit.template pack<8>(words, first_plane, thresholds);
   __syncwarp();
-  for (int plane = threadIdx.x % WARP; plane < planes; plane += WARP) {
+  for (int plane = lane; plane < planes; plane += WARP) {
     slot_words[first_plane + plane] = staged[plane];
   }
   __syncwarp();
