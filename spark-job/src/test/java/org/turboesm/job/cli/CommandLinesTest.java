@@ -176,7 +176,7 @@ class CommandLinesTest {
   @ParameterizedTest
   @ValueSource(strings = {"", " --kv-proteins 500"})
   void largestCacheIsTheLastThatFits(String proteins) {
-    String words = "plan --model 650M --gpu-memory 6g" + proteins + " --kv-tokens ";
+    String words = "plan --model 650M --gpu-memory 7g" + proteins + " --kv-tokens ";
     assertThat(run((words + "1000000").split(" "))).isEqualTo(1);
     Matcher fitting = Pattern.compile("take --kv-tokens ([0-9]+) or less").matcher(err.toString());
     assertThat(fitting.find()).as(err.toString()).isTrue();
