@@ -73,6 +73,11 @@ ONCE = (354, 169, 71, 14, 1, 6)
 ONCE_VALUES = (188, 61, 51, 12, 2, 15)
 ONCE_MERGE = (87, 27, 15, 12, 9, 0)
 
+# Instructions of a warp in the SASS of qkv.cu (as above, bfloat16) that rotate_pack_qkv has beyond rotate_qkv: for 16 channels of
+# keys, which are mapped, and of values, and for a channel by its bits. What issues them is what bounds them.
+PACKED_KEYS, PACKED_VALUES = 308, 233
+PACKED_CHANNEL = {0: 0, 1: 25, 2: 35, 3: 44, 4: 52, 5: 61, 6: 70, 7: 79, 8: 88}
+
 # Of a multiprocessor of an H100: shared memory, and what of it the driver keeps of each block of threads.
 SHARED_BYTES = 228 * 1024
 RESERVED_SHARED_BYTES = 1024
@@ -90,6 +95,8 @@ class Codec:
 
     def __init__(self, name, key_bits, value_bits):
         self.name = name
+        units = HEAD_DIM // 16 * (PACKED_KEYS + PACKED_VALUES)
+        self.packing_clocks = (units + sum(PACKED_CHANNEL[bits] for bits in key_bits + value_bits)) / ISSUED
         self.planes = [sum(key_bits), sum(value_bits)]
         self.bytes_of_block = 4 * sum(self.planes)
         self.set_bits = [sorted(bits, reverse=True)[::WARP] for bits in (key_bits, value_bits)]
@@ -259,6 +266,11 @@ def encode(length, tokens):
         row(f"{prefix}{name}", f"{byte:.0f}", f"{operations:.0f}", f"{operations / byte:.1f}", bound, f"{limits[bound] * 1e12:.0f} ps")
     print(f"\nA layer {seconds(total)} a token; {LAYERS} layers {seconds(LAYERS * total)}: ", end="")
     print(f"{1 / (LAYERS * total):,.0f} tokens/s at most.\n")
+    print("Packing keys and values beside it, in rotate_pack_qkv's place of rotate_qkv, takes at least, a token and layer:\n")
+    for codec in CODECS:
+        time = codec.packing_clocks * HEADS / BLOCK_TOKENS / (SMS * CLOCK)
+        print(f"- {codec.name}: {seconds(time)}, {time / total:.1%}")
+    print()
 
 
 def decode(batch, kv_len):
