@@ -143,9 +143,4 @@ final class ProteinBatches implements Iterator<ProteinBatch> {
     }
     budget = batch.tokens().size() / 2;
   }
-
-  /** Tokens of a batch of several proteins, at most. */
-  int budget() {
-    return budget;
-  }
 }
