@@ -50,8 +50,8 @@ class PlantedBugsTest {
           PlantedBug.of(
               "packed decode looks values up before other threads have copied their tables",
               "packed_decode.cu",
-              "copy_async_wait<0>();\n    __syncthreads();\n    int coded = sets.coded();\n    float set_sums",
-              "copy_async_wait<0>();\n    int coded = sets.coded();\n    float set_sums",
+              "copy_async_wait<0>();\n    __syncthreads();\n    float set_sums",
+              "copy_async_wait<0>();\n    float set_sums",
               "PackedDecodeKernelsTest",
               "codesOfOneWidthEqualTheReference",
               "int",
