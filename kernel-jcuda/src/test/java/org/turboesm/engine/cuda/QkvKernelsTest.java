@@ -17,12 +17,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.turboesm.attention.reference.ReferenceAttentionKernels;
 import org.turboesm.cuda.DeviceBuffer;
 import org.turboesm.cuda.DevicePointer;
 import org.turboesm.engine.Precision;
 import org.turboesm.engine.RangeTally;
+import org.turboesm.kv.Codebook;
 import org.turboesm.kv.HeadCodec;
 import org.turboesm.kv.PackedKvBlocks;
 import org.turboesm.kv.RandomCodec;
@@ -125,6 +127,48 @@ class QkvKernelsTest {
             .isEqualTo(hostWords(host.get(block.sequence()), packing.batch, block));
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void whatEqualsAThresholdIsNotAboveIt(Precision precision) {
+    PackedBatch batch = new PackedBatch(new int[] {70}, false);
+    int headDim = 16;
+    HeadCodec identity = RandomCodec.identity(headDim);
+    Packing plain = new Packing(precision, headDim, batch, (random, h, size) -> identity).run();
+    float[] keys = plain.rows.download(plain.rows.keys);
+    float[] values = plain.rows.download(plain.rows.values);
+
+    Packing packing =
+        new Packing(
+                precision,
+                headDim,
+                batch,
+                (random, h, size) ->
+                    RandomCodec.withTables(
+                        identity, thresholdsAmong(keys, h, size), thresholdsAmong(values, h, size)))
+            .run();
+
+    for (int h = 0; h < HEADS; h++) {
+      List<PackedKvBlocks> host = packing.packOnHost(h, keys, values);
+      for (PackedBatch.Block block : batch.blocks()) {
+        assertThat(packing.wordsOf(block, h))
+            .as("block %s, head %d, seed %d", block, h, SEED)
+            .isEqualTo(hostWords(host.get(block.sequence()), batch, block));
+      }
+    }
+  }
+
+  /** Of two bits: a channel's thresholds are what the first three tokens have. */
+  private static Codebook thresholdsAmong(float[] activations, int head, int headDim) {
+    float[][] thresholds = new float[headDim][3];
+    for (int c = 0; c < headDim; c++) {
+      for (int t = 0; t < 3; t++) {
+        thresholds[c][t] = activations[(t * HEADS + head) * headDim + c];
+      }
+      Arrays.sort(thresholds[c]);
+    }
+    return new Codebook(RandomCodec.uniformBits(headDim, 2), new float[headDim][4], thresholds);
   }
 
   /** The NaN is the one that devices make: rounding its bits up would leave no NaN. */
