@@ -155,6 +155,9 @@ class Codec:
         stages = WARPS * staged_blocks * stage
         return 4 * (tables + BLOCKS_PER_SPLIT * WARP + stages)
 
+    def table_bytes(self):
+        return sum(4 * WARP << bits for sets in self.set_bits for bits in sets)
+
     def by_shared(self, staged_blocks):
         return SHARED_BYTES // (self.shared_bytes(staged_blocks) + RESERVED_SHARED_BYTES)
 
@@ -234,6 +237,8 @@ def decode_blocks():
     head("", *(codec.name for codec in CODECS))
     row("blocks of tokens a warp, staged at once", *(codec.staged_blocks for codec in CODECS))
     row("bytes of shared memory of one", *(codec.shared_bytes(codec.staged_blocks) for codec in CODECS))
+    row("bytes of tables that it reads from L2", *(codec.table_bytes() for codec in CODECS))
+    row("bytes of words of its split", *(codec.bytes_of_block * BLOCKS_PER_SPLIT for codec in CODECS))
     row("resident by shared memory", *(codec.resident()[0] for codec in CODECS))
     row("resident by registers", *(codec.resident()[1] for codec in CODECS))
     print()
