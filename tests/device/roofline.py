@@ -73,10 +73,12 @@ ONCE = (354, 169, 71, 14, 1, 6)
 ONCE_VALUES = (188, 61, 51, 12, 2, 15)
 ONCE_MERGE = (87, 27, 15, 12, 9, 0)
 
-# Instructions of a warp in the SASS of qkv.cu (as above, bfloat16) that rotate_pack_qkv has beyond rotate_qkv: for 16 channels of
-# keys, which are mapped, and of values, and for a channel by its bits. What issues them is what bounds them.
-PACKED_KEYS, PACKED_VALUES = 308, 233
-PACKED_CHANNEL = {0: 0, 1: 25, 2: 35, 3: 44, 4: 52, 5: 61, 6: 70, 7: 79, 8: 88}
+# Instructions of rotate_pack_qkv in the SASS of qkv.cu (as above, bfloat16) for 32 tokens of a head: what rotate_qkv does as well,
+# by four warps in two turns; 16 channels of keys, which are mapped, and of values, with their words' stores; five for each
+# width among these; and a channel by its bits.
+ROTATION = 4 * 2 * 334
+PACKED_KEYS, PACKED_VALUES, PACKED_WIDTH = 270, 216, 5
+PACKED_CHANNEL = {0: 0, 1: 24, 2: 33, 3: 42, 4: 50, 5: 59, 6: 68, 7: 77, 8: 86}
 
 # Of a multiprocessor of an H100: shared memory, and what of it the driver keeps of each block of threads.
 SHARED_BYTES = 228 * 1024
@@ -96,7 +98,11 @@ class Codec:
     def __init__(self, name, key_bits, value_bits):
         self.name = name
         units = HEAD_DIM // 16 * (PACKED_KEYS + PACKED_VALUES)
-        self.packing_clocks = (units + sum(PACKED_CHANNEL[bits] for bits in key_bits + value_bits)) / ISSUED
+        for first in range(0, HEAD_DIM, 16):
+            for bits in (key_bits, value_bits):
+                units += PACKED_WIDTH * len(set(bits[first : first + 16]) - {0})
+        channels = sum(PACKED_CHANNEL[bits] for bits in key_bits + value_bits)
+        self.packing_clocks = (ROTATION + units + channels) / ISSUED
         self.planes = [sum(key_bits), sum(value_bits)]
         self.bytes_of_block = 4 * sum(self.planes)
         self.set_bits = [sorted(bits, reverse=True)[::WARP] for bits in (key_bits, value_bits)]
@@ -135,7 +141,10 @@ class Codec:
 
     @staticmethod
     def collisions(widths_of_channels):
-        """Further clocks of loading a block's words, a lane a channel: the most words of a bank, but one. Widest channels first."""
+        """Further clocks of loading a block's words, a lane a channel: the most words of a bank, but one.
+
+        Channels lie widest first, which those of a calibrated head do roughly: in another order there are more.
+        """
         clocks = 0
         for first in range(0, len(widths_of_channels), WARP):
             of_set = widths_of_channels[first : first + WARP]
@@ -271,10 +280,14 @@ def encode(length, tokens):
         row(f"{prefix}{name}", f"{byte:.0f}", f"{operations:.0f}", f"{operations / byte:.1f}", bound, f"{limits[bound] * 1e12:.0f} ps")
     print(f"\nA layer {seconds(total)} a token; {LAYERS} layers {seconds(LAYERS * total)}: ", end="")
     print(f"{1 / (LAYERS * total):,.0f} tokens/s at most.\n")
-    print("Packing keys and values beside it, in rotate_pack_qkv's place of rotate_qkv, takes at least, a token and layer:\n")
+    print("Where keys and values are packed beside it, rotate_pack_qkv takes rotate_qkv's place, a token and layer:\n")
+    head("", "bytes", "memory", "issue", "a layer takes longer by")
     for codec in CODECS:
-        time = codec.packing_clocks * HEADS / BLOCK_TOKENS / (SMS * CLOCK)
-        print(f"- {codec.name}: {seconds(time)}, {time / total:.1%}")
+        byte = 12 * d + HEADS * codec.bytes_of_block / BLOCK_TOKENS
+        memory = byte / BANDWIDTH
+        issue = codec.packing_clocks * HEADS / BLOCK_TOKENS / (SMS * CLOCK)
+        longer = max(memory, issue) - 12 * d / BANDWIDTH
+        row(codec.name, f"{byte:.0f}", f"{memory * 1e12:.0f} ps", f"{issue * 1e12:.0f} ps", f"{longer / total:.1%}")
     print()
 
 

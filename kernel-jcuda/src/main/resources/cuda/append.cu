@@ -130,9 +130,8 @@ __device__ __forceinline__ void count_rows_outside(const append_rows& rows, cons
 // thresholds: of the layer
 // words: [slots, words_per_slot]
 // value_scales: [slots, heads, 32], or null where no head scales its values by token
-// tails: [sequences, heads, 2, HEAD_DIM, 32], or null: then each token is coded at once. With
-// tails,
-//     tokens wait there as activations, and what is coded when a tail fills is what it holds.
+// tails: [sequences, heads, 2, HEAD_DIM, 32], or null: then each token is coded at once. In tails
+//     tokens wait as activations, and what is coded when a tail fills is what it holds.
 // ranges, outside: as range.cuh says
 // queries: [rows, heads, HEAD_DIM], mapped
 extern "C" __global__ void __launch_bounds__(APPEND_THREADS, 512 / APPEND_THREADS)

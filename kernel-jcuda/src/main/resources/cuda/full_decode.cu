@@ -215,10 +215,11 @@ __device__ __forceinline__ float merge_scale(float max, float new_max) {
 // queries: [rows, heads, HEAD_DIM], scaled by head_dim^-0.5.
 // cache: [slots, heads, 2, HEAD_DIM, 32]; a sequence's blocks are slots in a row.
 // first_slot, kv_lens: [sequences]; kv_lens count the tokens to attend to.
-// sequences: [rows], the sequence of each row; -1 for a row of padding, of which nothing is
-// written. Split s takes the blocks from s * blocks_per_split on; splits * blocks_per_split blocks
-// hold the longest sequence. partial_outputs: [rows, heads, splits, HEAD_DIM]; partial_states:
-// [rows, heads, splits] of (m, d).
+// sequences: [rows], the sequence of each row; -1 for padding, of which nothing is written.
+// splits, blocks_per_split: split s takes the blocks from s * blocks_per_split on; together they
+//     hold the longest sequence.
+// partial_outputs: [rows, heads, splits, HEAD_DIM].
+// partial_states: [rows, heads, splits] of (m, d).
 extern "C" __global__ void __launch_bounds__(DECODE_THREADS)
     full_decode(const float* queries, const activation_t* cache, const int* first_slot,
                 const int* sequences, const int* kv_lens, int heads, int splits,

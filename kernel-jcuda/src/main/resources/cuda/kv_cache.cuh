@@ -36,8 +36,8 @@ __device__ __forceinline__ int blocks_of(int tokens) {
 }
 
 // The number of the channel's thresholds below the value, as Codebook.code. thresholds: of the
-// channel, a search tree level by level from entry 1 on: below the middle one, which comes first,
-// stand entries 2 * i and, above it, 2 * i + 1. A NaN has code 0.
+// channel, a search tree level by level from entry 1, the middle one: entry i is followed by 2 * i
+// for what is not above it and by 2 * i + 1 for what is. A NaN has code 0.
 __device__ __forceinline__ int code_of(const float* thresholds, int bits, float value) {
   int node = 1;
   for (int bit = 0; bit < bits; bit++) {

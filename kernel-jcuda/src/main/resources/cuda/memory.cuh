@@ -1,5 +1,5 @@
-// Loads that say how long their data is wanted, and copies into shared memory that run beside
-// arithmetic (cp.async, sm_80 and newer).
+// Loads that say how long their data is wanted, copies into shared memory that run beside
+// arithmetic (cp.async, sm_80 and newer), and shared memory by addresses of 32 bits.
 #pragma once
 
 // Sixteen bytes that are read once, and so take no room in L1; the address is a multiple of 16.
@@ -36,14 +36,16 @@ __device__ __forceinline__ unsigned opaque(unsigned x) {
 
 // Begins to copy sixteen bytes to shared memory; both addresses are multiples of 16.
 __device__ __forceinline__ void copy_async(void* shared, const void* global) {
-  unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(global) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(shared)),
+               "l"(global)
+               : "memory");
 }
 
 // The same of what other blocks read too.
 __device__ __forceinline__ void copy_async_cached(void* shared, const void* global) {
-  unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(target), "l"(global) : "memory");
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(shared_address(shared)),
+               "l"(global)
+               : "memory");
 }
 
 // Closes a group of copies.

@@ -30,8 +30,9 @@ constexpr int TILE_STRIDE = BLOCK_TOKENS + 8;
 #endif
 constexpr int TILE_ELEMENTS = PADDED_DIM * TILE_STRIDE;
 
-// A unit after its map, [16, 32] floats of one warp; the padding keeps the stores of mma's pairs
-// out of each other's banks.
+// A unit as it is coded, [16, 32] floats of one warp: keys after their map, and values over their
+// divisors, so that one piece of code packs both. The padding keeps the stores of mma's pairs out
+// of each other's banks.
 constexpr int MAPPED_STRIDE = BLOCK_TOKENS + 8;
 constexpr int MAPPED_ELEMENTS = UNIT_CHANNELS * MAPPED_STRIDE;
 
@@ -207,13 +208,13 @@ struct tile_channels {
 // Codes one channel of 32 tokens, a lane each, as code_of would, and leaves its planes at words, an
 // address. The comparisons of the search are the code's bits from the highest on, so each is a
 // plane as it falls. table: where the channel's thresholds start. This is the innermost loop: there
-// is no counter, and indices and addresses stay in 32 bits, as arithmetic in 64 would double it.
+// is no counter, and indices, and addresses of shared memory, stay in 32 bits.
 template <int BITS>
 __device__ __forceinline__ void pack_bits(unsigned words, const float* thresholds, int table,
                                           float value) {
   bool first_lane = threadIdx.x % WARP == 0;
   int index = table + 1;
-  int below = opaque(-table);
+  int below = -table;
   int above = below + 1;
 #pragma unroll
   for (int plane = BITS - 1; plane >= 0; plane--) {
@@ -269,7 +270,7 @@ __device__ __forceinline__ void pack_unit(unsigned* slot_words, const channel_co
   }
   int first_plane = __shfl_sync(ALL_LANES, unit.code.x, 0);
   int planes = __shfl_sync(ALL_LANES, unit.code.x + unit.code.y, channels - 1) - first_plane;
-  unsigned words = opaque(shared_address(staged));
+  unsigned words = shared_address(staged);
   unit.template pack<1>(words, first_plane, thresholds);
   unit.template pack<2>(words, first_plane, thresholds);
   unit.template pack<3>(words, first_plane, thresholds);

@@ -1,7 +1,7 @@
 // Neighbouring elements that one thread reads or writes at once, as floats: 1, 4 or 8 of them, by
 // loads and stores of up to 16 bytes. A piece of N elements lies at a multiple of its own size, at
-// most 16 bytes: rows whose width N divides, in buffers that begin at a multiple of 16, are cut into
-// such pieces. One element needs no alignment.
+// most 16 bytes: rows whose width N divides, in buffers that begin at a multiple of 16, are cut
+// into such pieces. One element needs no alignment.
 #pragma once
 
 #include "bfloat16.cuh"

@@ -6,8 +6,9 @@
 //   PRECISION_INT8    bfloat16     int8          int32
 //
 // activation: queries, keys, values and attention outputs. linear_input: what a linear layer
-// multiplies; int8 rows carry a float scale each. product: what its GEMM writes, without bias; int32
-// sums are multiplied by the row's scale and the output channel's. The residual stream is float.
+// multiplies; int8 rows carry a float scale each. product: what its GEMM writes, without bias;
+// int32 sums are multiplied by the row's scale and the output channel's. The residual stream is
+// float.
 #pragma once
 
 #include "bfloat16.cuh"

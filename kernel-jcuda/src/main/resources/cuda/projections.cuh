@@ -5,8 +5,8 @@
 // CHUNK channels of both halves.
 #pragma once
 
-#include "precision.cuh"
 #include "pieces.cuh"
+#include "precision.cuh"
 
 #define QUERY 0
 #define KEY 1

@@ -8,9 +8,9 @@
 // tokens of one head: the rounded keys and values go to shared memory as they go to global memory,
 // so what attention sees and what the cache holds are the same numbers, and nothing is read twice.
 // A unit of 16 channels is a warp's work: keys are mapped, 2 * 32 * HEAD_DIM^2 flops a block, and
-// every channel is coded, about eight instructions a bit for 32 tokens. The cache adds about a
-// tenth to the bytes written. Token blocks run along the grid's x, so blocks that share an SM
-// mostly share a head's map and thresholds in L1.
+// every channel is coded, some nine instructions a bit for 32 tokens and 16 a channel. The cache
+// adds about a tenth to the bytes written. Token blocks run along the grid's x, so blocks that
+// share an SM mostly share a head's map and thresholds in L1.
 //
 // rotate_cache_qkv writes keys and values to a full-precision cache instead.
 //

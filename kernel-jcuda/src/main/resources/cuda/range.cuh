@@ -7,7 +7,7 @@
 // outside: [heads, 2] counters, or null: nothing is counted.
 #pragma once
 
-#include "packing.cuh"
+#include "warp.cuh"
 
 __device__ __forceinline__ bool looks_at(int position) { return position % TOKENS_A_LOOK == 0; }
 

@@ -79,7 +79,7 @@ final class ModelRoom {
         new TurboEsmException(
             String.format(
                 Locale.ROOT,
-                "modes turbo and decode do not fit beside the model on %s: in %s they take up to"
+                "modes turbo and decode do not fit beside the model on %s: in %s they take about"
                     + " another %s, and %s are free. %s",
                 context.device().describe(),
                 precision.label(),
@@ -90,7 +90,7 @@ final class ModelRoom {
     return refusal;
   }
 
-  /** A codec's maps, and its look-up tables at most. */
+  /** A codec's maps, and its look-up tables at most, but for what says where they lie. */
   private long tableBytes(KvCodec codec) {
     MemoryPlan plan = new MemoryPlan(config, precision);
     int channels = config.layers() * config.heads() * config.headDim();

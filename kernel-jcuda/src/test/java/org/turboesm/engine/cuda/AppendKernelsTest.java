@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.BiFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -85,6 +86,43 @@ class AppendKernelsTest {
     assertThat(step.ambiguousCodes)
         .as("of %d", step.checkedCodes)
         .isLessThan(step.checkedCodes / 50);
+  }
+
+  /** Each channel's thresholds are what the first three sequences' tokens have. */
+  @Test
+  void whatEqualsAThresholdIsNotAboveIt() {
+    int headDim = 16;
+    HeadCodec identity = RandomCodec.identity(headDim);
+    Step plain = new Step(Precision.F32, headDim, (random, h) -> identity);
+    plain.append(ROWS, true);
+    float[] tails = plain.downloadTails();
+    List<Codebook> keys =
+        IntStream.range(0, HEADS).mapToObj(h -> plain.thresholdsAmong(tails, h, 0)).toList();
+    List<Codebook> values =
+        IntStream.range(0, HEADS).mapToObj(h -> plain.thresholdsAmong(tails, h, 1)).toList();
+
+    Step step =
+        new Step(
+            Precision.F32,
+            headDim,
+            (random, h) -> RandomCodec.withTables(identity, keys.get(h), values.get(h)));
+    step.append(ROWS, false);
+
+    DownloadedSlots slots = step.downloadSlots();
+    for (int r = 0; r < ROWS.length; r++) {
+      for (int h = 0; h < HEADS && ROWS[r] >= 0; h++) {
+        int slot = step.slotOf(ROWS[r]);
+        int lane = LENGTHS[ROWS[r]] % BLOCK;
+        for (int c = 0; c < headDim; c++) {
+          assertThat(slots.code(slot, h, c, lane))
+              .as("key of row %d, head %d, channel %d; seed %d", r, h, c, SEED)
+              .isEqualTo(keys.get(h).code(c, plain.tailToken(tails, ROWS[r], h, 0, c)));
+          assertThat(slots.code(slot, h, headDim + c, lane))
+              .as("value of row %d, head %d, channel %d; seed %d", r, h, c, SEED)
+              .isEqualTo(values.get(h).code(c, plain.tailToken(tails, ROWS[r], h, 1, c)));
+        }
+      }
+    }
   }
 
   @ParameterizedTest(name = "{0}, headDim {1}")
@@ -236,11 +274,16 @@ class AppendKernelsTest {
      * slots hold anything.
      */
     Step(Precision precision, int headDim) {
+      this(precision, headDim, (random, h) -> headCodec(random, h, headDim));
+    }
+
+    Step(
+        Precision precision, int headDim, BiFunction<SplittableRandom, Integer, HeadCodec> codecs) {
       this.precision = precision;
       this.headDim = headDim;
       this.activations = new Activations(device.stream().context(), precision);
       SplittableRandom random = new SplittableRandom(SEED + headDim);
-      this.heads = IntStream.range(0, HEADS).mapToObj(h -> headCodec(random, h)).toList();
+      this.heads = IntStream.range(0, HEADS).mapToObj(h -> codecs.apply(random, h)).toList();
       this.codec = kept.keep(new LayerCodec(device.stream().context(), heads));
       int[] positions = Arrays.stream(ROWS).map(s -> s < 0 ? 0 : LENGTHS[s]).toArray();
       this.projections =
@@ -271,7 +314,7 @@ class AppendKernelsTest {
       this.queries = device.upload(unwritten);
     }
 
-    private HeadCodec headCodec(SplittableRandom random, int head) {
+    private static HeadCodec headCodec(SplittableRandom random, int head, int headDim) {
       int[] keyBits =
           head == 1 ? RandomCodec.uniformBits(headDim, 3) : RandomCodec.bits(random, headDim);
       int[] valueBits =
@@ -406,6 +449,25 @@ class AppendKernelsTest {
         }
       }
       assertThat(found).as("seed %d", SEED).isEqualTo(expected);
+    }
+
+    /** The appended token of a sequence, as its tail has it: of keys, part 0, or of values, 1. */
+    float tailToken(float[] tails, int sequence, int head, int part, int channel) {
+      int row = ((sequence * HEADS + head) * 2 + part) * headDim + channel;
+      return tails[row * BLOCK + LENGTHS[sequence] % BLOCK];
+    }
+
+    /** Of two bits. */
+    Codebook thresholdsAmong(float[] tails, int head, int part) {
+      int[] sequences = Arrays.stream(ROWS).filter(s -> s >= 0).limit(3).toArray();
+      float[][] thresholds = new float[headDim][sequences.length];
+      for (int c = 0; c < headDim; c++) {
+        for (int t = 0; t < sequences.length; t++) {
+          thresholds[c][t] = tailToken(tails, sequences[t], head, part, c);
+        }
+        Arrays.sort(thresholds[c]);
+      }
+      return new Codebook(RandomCodec.uniformBits(headDim, 2), new float[headDim][4], thresholds);
     }
 
     void checkCodes(DownloadedSlots slots, int row, int head) {

@@ -59,7 +59,7 @@ class PackedDecodeKernelsTest {
   }
 
   @ParameterizedTest(name = "headDim {0}")
-  @ValueSource(ints = {16, 24, 32, 40, 64, 96, 128})
+  @ValueSource(ints = {8, 16, 24, 32, 40, 64, 72, 96, 128})
   void codesOfAllWidthsMixedEqualTheReference(int headDim) {
     SplittableRandom random = new SplittableRandom(SEED + headDim);
     List<HeadCodec> heads =
