@@ -4,8 +4,8 @@
 // words' bytes over the memory's bandwidth. What stands against it is turning bits into numbers. A
 // word is one plane of one channel, its bits 32 tokens; a lane has a channel:
 //
-//   Codes. A lane transposes its own channel's planes, byte by byte, to the codes of its 32 tokens.
-//   It takes nothing from other lanes, and costs most for the widest codes only 48 operations.
+//   Codes. A lane transposes its own channel's planes, byte by byte, to the codes of its 32 tokens:
+//   48 operations for the widest codes, and nothing from other lanes.
 //
 //   Tables lie in columns: row by row the entries of one code, a lane a bank. Look-ups never
 //   collide, whatever the codes, and an address is the bytes of code and lane side by side: one
