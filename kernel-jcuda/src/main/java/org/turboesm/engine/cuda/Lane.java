@@ -127,12 +127,7 @@ final class Lane implements AutoCloseable {
   float[] floats(DevicePointer source, int count) {
     float[] target = new float[count];
     FloatBuffer view = download.floats();
-    int piece = DOWNLOAD_BYTES / Float.BYTES;
-    for (int i = 0; i < count; i += piece) {
-      int size = Math.min(piece, count - i);
-      copyToHost(source, (long) i * Float.BYTES, (long) size * Float.BYTES);
-      view.get(0, target, i, size);
-    }
+    download(source, count, Float.BYTES, (start, size) -> view.get(0, target, start, size));
     return target;
   }
 
@@ -140,12 +135,7 @@ final class Lane implements AutoCloseable {
   int[] ints(DevicePointer source, int count) {
     int[] target = new int[count];
     IntBuffer view = download.ints();
-    int piece = DOWNLOAD_BYTES / Integer.BYTES;
-    for (int i = 0; i < count; i += piece) {
-      int size = Math.min(piece, count - i);
-      copyToHost(source, (long) i * Integer.BYTES, (long) size * Integer.BYTES);
-      view.get(0, target, i, size);
-    }
+    download(source, count, Integer.BYTES, (start, size) -> view.get(0, target, start, size));
     return target;
   }
 
@@ -156,20 +146,38 @@ final class Lane implements AutoCloseable {
     }
     float[] target = new float[count];
     ShortBuffer view = download.shorts();
-    int piece = DOWNLOAD_BYTES / Short.BYTES;
-    for (int i = 0; i < count; i += piece) {
-      int size = Math.min(piece, count - i);
-      copyToHost(source, (long) i * Short.BYTES, (long) size * Short.BYTES);
-      for (int j = 0; j < size; j++) {
-        target[i + j] = Float.intBitsToFloat(view.get(j) << Short.SIZE);
-      }
-    }
+    download(
+        source,
+        count,
+        Short.BYTES,
+        (start, size) -> {
+          for (int i = 0; i < size; i++) {
+            target[start + i] = Float.intBitsToFloat(view.get(i) << Short.SIZE);
+          }
+        });
     return target;
   }
 
-  private void copyToHost(DevicePointer source, long offset, long bytes) {
-    stream.copy(source.range(offset, bytes), download, bytes);
-    stream.synchronize();
+  /**
+   * Copies through the pinned memory, in as many pieces as it takes; each is read before the next.
+   */
+  private void download(DevicePointer source, int count, int elementBytes, PieceReader reader) {
+    int piece = DOWNLOAD_BYTES / elementBytes;
+    for (int start = 0; start < count; start += piece) {
+      int size = Math.min(piece, count - start);
+      long bytes = (long) size * elementBytes;
+      stream.copy(source.range((long) start * elementBytes, bytes), download, bytes);
+      stream.synchronize();
+      reader.read(start, size);
+    }
+  }
+
+  /**
+   * Takes {@code size} elements from the head of the pinned memory, the first of them {@code
+   * start}.
+   */
+  private interface PieceReader {
+    void read(int start, int size);
   }
 
   @Override
