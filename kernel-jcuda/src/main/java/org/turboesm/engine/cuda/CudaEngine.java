@@ -129,20 +129,7 @@ final class CudaEngine implements EsmEngine {
     PrefillInputs prefill = PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, prefillEnd));
     Workspace workspace = Workspace.take(lane.arena(), config, forward.precision(), batch.size());
     KernelSet kernels = forward.kernels();
-    DeviceAttention attention =
-        (on, layer, projections, w, observed) -> {
-          kernels
-              .qkv()
-              .rotate(
-                  on.stream(),
-                  projections,
-                  inputs.positions(),
-                  inputs.rows(),
-                  w.queries(),
-                  w.keys(),
-                  w.values());
-          prefill.attend(on, kernels, config.heads(), w);
-        };
+    DeviceAttention attention = prefill.attention(kernels, inputs, config.heads());
     return () -> {
       forward.run(lane, inputs, angles, workspace, attention, observer);
       return result.download(

@@ -48,6 +48,23 @@ record PrefillInputs(DevicePointer cuSeqlens, DevicePointer tiles, int tileCount
         .attend(lane.stream(), heads, queries, keys, values, cuSeqlens, tiles, tileCount, output);
   }
 
+  /** Rotated queries and keys, then attention over the batch itself: nothing outlives the pass. */
+  DeviceAttention attention(KernelSet kernels, PassInputs inputs, int heads) {
+    return (lane, layer, projections, w, observed) -> {
+      kernels
+          .qkv()
+          .rotate(
+              lane.stream(),
+              projections,
+              inputs.positions(),
+              inputs.rows(),
+              w.queries(),
+              w.keys(),
+              w.values());
+      attend(lane, kernels, heads, w);
+    };
+  }
+
   /** Queues attention of the workspace's own queries, keys and values. */
   void attend(Lane lane, KernelSet kernels, int heads, Workspace w) {
     attend(lane, kernels, heads, w.queries(), w.keys(), w.values(), w.attended());

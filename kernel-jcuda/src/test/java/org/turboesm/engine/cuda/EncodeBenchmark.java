@@ -64,20 +64,7 @@ public final class EncodeBenchmark {
             PrefillInputs.of(uploaded.subList(PassInputs.ARRAYS, uploaded.size()));
         Workspace workspace = Workspace.take(lane.arena(), config, kernelPrecision, batch.size());
         DeviceRotary.Table angles = rotary.table(batch.positions());
-        DeviceAttention attention =
-            (on, layer, projections, w, observed) -> {
-              kernels
-                  .qkv()
-                  .rotate(
-                      on.stream(),
-                      projections,
-                      inputs.positions(),
-                      inputs.rows(),
-                      w.queries(),
-                      w.keys(),
-                      w.values());
-              prefill.attend(on, kernels, config.heads(), w);
-            };
+        DeviceAttention attention = prefill.attention(kernels, inputs, config.heads());
         double time =
             device.microseconds(
                 lane.stream(),
