@@ -18,7 +18,7 @@ final class LayerCodec implements AutoCloseable {
   private static final int CODE_INTS = 4;
 
   /** A head's words start at multiples of 16 bytes, so that they can be copied so. */
-  private static final int WORD_ALIGNMENT = 4;
+  static final int WORD_ALIGNMENT = 4;
 
   private final List<DeviceBuffer> buffers = new ArrayList<>();
   private final CudaContext context;
@@ -68,7 +68,11 @@ final class LayerCodec implements AutoCloseable {
 
   /** Words of one head in a slot, with the padding behind them. */
   private static int alignedWords(HeadCodec head) {
-    int words = head.layout().wordsPerBlock();
+    return aligned(head.layout().wordsPerBlock());
+  }
+
+  /** Words up to the next multiple of 16 bytes. */
+  static int aligned(int words) {
     return (words + WORD_ALIGNMENT - 1) / WORD_ALIGNMENT * WORD_ALIGNMENT;
   }
 

@@ -72,16 +72,13 @@ final class PackedDecodePlan {
 
   /**
    * Words of a head's keys or values in a block, whichever are more, each with those before and
-   * behind that share its first and its last four.
+   * behind that share its first and its last 16 bytes.
    */
   private static int stagedWords(HeadCodec head) {
     int keyWords = head.layout().valueWordsOffset();
     int allWords = head.layout().wordsPerBlock();
-    return Math.max(roundUp(keyWords), roundUp(allWords) - keyWords / 4 * 4);
-  }
-
-  private static int roundUp(int words) {
-    return (words + 3) / 4 * 4;
+    int firstValueWord = keyWords - keyWords % LayerCodec.WORD_ALIGNMENT;
+    return Math.max(LayerCodec.aligned(keyWords), LayerCodec.aligned(allWords) - firstValueWord);
   }
 
   private static ByteBuffer buffer(int bytes) {
